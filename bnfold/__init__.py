@@ -1,0 +1,1 @@
+"""Fold batch normalization out of trained convolutional networks."""
