@@ -1,0 +1,319 @@
+"""Linear equations over many scalar unknowns, added in batches, checked at once, and taken back on demand.
+
+Every unknown is either free, or affine in one other unknown (x = factor * parent + offset, a union-find forest), or a
+sum of several (a row of an elimination in progress). Unknown 0 is the ground: its value is 0. All of it lives in flat
+arrays, so that one call treats all channels of a tensor and thousands of tensors in the same few numpy operations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+GROUND = 0
+T = TypeVar("T", bound=np.generic)
+
+TOLERANCE = 64 * float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Equations:
+    """A batch of n equations: sum over k of coefficients[k, i] * unknown(ids[k, i]) = right[i].
+
+    Attributes:
+        ids: int64 [k, n].
+        coefficients: float64 [k, n].
+        right: float64 [n].
+        magnitude: float64 [n], the summed absolute values behind `right`; its error is some eps of this.
+        origin: int64 [n], who asks for the equation; returned in conflicts.
+    """
+
+    ids: Ids
+    coefficients: Reals
+    right: Reals
+    magnitude: Reals
+    origin: Ids
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Equations:
+        """The equations at `index`."""
+        return Equations(
+            self.ids[:, index],
+            self.coefficients[:, index],
+            self.right[index],
+            self.magnitude[index],
+            self.origin[index],
+        )
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Equation `index` of a batch cannot hold; `origins` asked for what it contradicts, the likeliest first."""
+
+    index: int
+    origins: tuple[int, ...]
+
+
+@dataclass
+class _Undo:
+    linked: list[Ids] = field(default_factory=list)
+    pivots: list[Ids] = field(default_factory=list)
+
+
+class LinearSystem:
+    """Consistent linear equations over the reals, or over the integers modulo 2."""
+
+    def __init__(self, size: int, free: NDArray[np.bool_], modulus: int | None = None) -> None:
+        """Start without equations.
+
+        Args:
+            size: the number of unknowns, the ground included.
+            free: bool [size], unknowns that little else depends on; they are solved for first.
+            modulus: 2 for a system of signs, None for real numbers.
+        """
+        self._modulus = modulus
+        self._parent = np.arange(size)
+        self._factor = np.ones(size)
+        self._offset = np.zeros(size)
+        self._error = np.zeros(size)
+        self._link = np.arange(size)
+        self._origin = np.full(size, -1)
+        self._row_of = np.full(size, -1)
+        self._rows = 0
+        self._row_ids = np.zeros((0, 2), np.int64)
+        self._row_coefficients = np.zeros((0, 2))
+        self._row_right = np.zeros(0)
+        self._row_error = np.zeros(0)
+        self._free = free
+        self._uses = np.zeros(size, np.int64)
+        self._undo: _Undo | None = None
+
+    def begin(self) -> None:
+        """Everything added from here on can be taken back with `rollback`."""
+        self._undo = _Undo()
+
+    def commit(self) -> None:
+        """Keep what was added since `begin`."""
+        self._undo = None
+
+    def rollback(self) -> None:
+        """Take back what was added since `begin`."""
+        assert self._undo is not None
+        for ids in self._undo.linked:
+            self._parent[ids] = self._link[ids] = ids
+            self._factor[ids], self._offset[ids], self._error[ids] = 1, 0, 0
+            self._origin[ids] = -1
+        for pivots in reversed(self._undo.pivots):
+            self._rows -= len(pivots)
+            np.subtract.at(self._uses, self._row_ids[self._rows : self._rows + len(pivots)], 1)
+            self._row_of[pivots] = self._origin[pivots] = -1
+        self._undo = None
+
+    def add(self, equations: Equations) -> Contradiction | None:
+        """Add a batch; return the first contradiction met, after which the caller rolls back."""
+        pending = equations
+        index = np.arange(len(equations.right))
+        while len(index):
+            reduced = self._reduce(pending)
+            terms = (reduced.coefficients != 0).sum(0)
+            settled = terms == 0
+            wrong = settled & (np.abs(reduced.right) > TOLERANCE * reduced.magnitude)
+            if wrong.any():
+                first = int(np.flatnonzero(wrong)[0])
+                original = int(index[first])
+                return Contradiction(original, self._origins(equations.ids[:, original]))
+            keep = ~settled
+            reduced, terms, index = reduced.take(keep), terms[keep], index[keep]
+            if not len(index):
+                break
+            fewest = terms <= 2
+            chosen = np.flatnonzero(fewest if fewest.any() else ~fewest)
+            batch = reduced.take(chosen)
+            done = self._link_batch(batch) if fewest.any() else self._row_batch(batch)
+            rest = np.ones(len(index), np.bool_)
+            rest[chosen[done]] = False
+            pending, index = reduced.take(rest), index[rest]
+        return None
+
+    def settle(self, ids: Ids) -> None:
+        """Give every unknown of `ids` that is still undetermined the value 0; earlier ones come first.
+
+        `ids` must name every unknown, so that what is left at the end hangs on nothing.
+        """
+        pending = ids
+        while len(pending):
+            reduced = self._reduce(_single(pending))
+            terms = (reduced.coefficients != 0).sum(0)
+            pending = pending[terms > 0]
+            single = terms == 1
+            if single.any():
+                self._link_batch(reduced.take(single))
+
+    def values(self, ids: Ids) -> Reals:
+        """The values [n] of settled unknowns [n]; what differs from 0 by rounding alone is 0."""
+        reduced = self._reduce(_single(ids))
+        noise = np.abs(reduced.right) <= TOLERANCE * reduced.magnitude
+        return np.where(noise, 0.0, self._wrap(-reduced.right))
+
+    def _find(self, ids: Ids) -> tuple[Ids, Reals, Reals, Reals]:
+        root, factor = ids, np.ones(ids.shape)
+        offset, error = np.zeros(ids.shape), np.zeros(ids.shape)
+        while True:
+            parent = self._parent[root]
+            if (parent == root).all():
+                break
+            offset = offset + factor * self._offset[root]
+            error = error + np.abs(factor) * self._error[root]
+            factor = factor * self._factor[root]
+            root = parent
+        if self._undo is None:
+            self._parent[ids], self._factor[ids] = root, factor
+            self._offset[ids], self._error[ids] = offset, error
+        return root, factor, offset, error
+
+    def _reduce(self, equations: Equations) -> Equations:
+        """Write equations in free unknowns only; columns of one equation then name different unknowns."""
+        ids, coefficients = equations.ids, equations.coefficients
+        right, magnitude = equations.right, equations.magnitude
+        while True:
+            ids, factor, offset, error = self._find(ids)
+            right = self._wrap(right - (coefficients * offset).sum(0))
+            magnitude = magnitude + (np.abs(coefficients) * error).sum(0)
+            ids, coefficients = self._combine(ids, coefficients * factor)
+            rows = np.where(coefficients != 0, self._row_of[ids], -1)
+            if (rows < 0).all():
+                return Equations(ids, coefficients, right, magnitude, equations.origin)
+            ids, coefficients, right, magnitude = self._substitute(ids, coefficients, right, magnitude, rows)
+
+    def _substitute(
+        self, ids: Ids, coefficients: Reals, right: Reals, magnitude: Reals, rows: Ids
+    ) -> tuple[Ids, Reals, Reals, Reals]:
+        """Replace the unknowns that have a row by the contents of that row."""
+        has_row = rows >= 0
+        replaced = np.where(has_row, coefficients, 0)
+        right = self._wrap(right - (replaced * self._row_right[rows]).sum(0))
+        magnitude = magnitude + (np.abs(replaced) * self._row_error[rows]).sum(0)
+        n, width = ids.shape[1], self._row_ids.shape[1]
+        members = np.moveaxis(self._row_ids[rows], 2, 1).reshape(-1, n)
+        weights = np.moveaxis(self._row_coefficients[rows] * replaced[:, :, None], 2, 1).reshape(-1, n)
+        members = np.where(np.repeat(has_row, width, axis=0), members, GROUND)
+        kept = np.where(has_row, 0, coefficients)
+        return np.concatenate([ids, members]), np.concatenate([kept, weights]), right, magnitude
+
+    def _combine(self, ids: Ids, coefficients: Reals) -> tuple[Ids, Reals]:
+        """Add up the coefficients of equal unknowns, drop what cancels and the ground, left-align the rest."""
+        coefficients = np.where(ids == GROUND, 0, coefficients)
+        if len(ids) > 1:
+            order = np.argsort(ids, axis=0, kind="stable")
+            ids = np.take_along_axis(ids, order, 0)
+            coefficients = np.take_along_axis(coefficients, order, 0)
+            size = np.abs(coefficients)
+            for k in range(1, len(ids)):
+                same = ids[k] == ids[k - 1]
+                if same.any():
+                    coefficients[k] += np.where(same, coefficients[k - 1], 0)
+                    size[k] += np.where(same, size[k - 1], 0)
+                    coefficients[k - 1] = np.where(same, 0, coefficients[k - 1])
+            coefficients = self._wrap(np.where(np.abs(coefficients) <= TOLERANCE * size, 0, coefficients))
+            order = np.argsort(coefficients == 0, axis=0, kind="stable")
+            width = max(int((coefficients != 0).sum(0).max(initial=0)), 1)
+            ids = np.take_along_axis(ids, order, 0)[:width]
+            coefficients = np.take_along_axis(coefficients, order, 0)[:width]
+        return np.where(coefficients == 0, GROUND, ids), coefficients
+
+    def _wrap(self, values: Reals) -> Reals:
+        return values if self._modulus is None else np.asarray(values % self._modulus)
+
+    def _link_batch(self, batch: Equations) -> NDArray[np.bool_]:
+        """Make the newer unknown of every one- or two-term equation affine in the other.
+
+        Returns which equations were used; two that would link the same unknown wait for each other. A link points to
+        a smaller id, so no cycle can arise within a batch.
+        """
+        columns = np.arange(len(batch.right))
+        child_at = batch.ids.argmax(0)
+        child = batch.ids[child_at, columns]
+        pivot = batch.coefficients[child_at, columns]
+        others = np.where(np.arange(len(batch.ids))[:, None] == child_at, 0, batch.coefficients)
+        parent = np.where(others != 0, batch.ids, GROUND).max(0)
+        _, first = np.unique(child, return_index=True)
+        child, parent, pivot = child[first], parent[first], pivot[first]
+        factor = -others.sum(0)[first] / pivot
+        self._parent[child] = self._link[child] = parent
+        self._factor[child] = np.where(parent == GROUND, 1, self._wrap(factor))
+        self._offset[child] = self._wrap(batch.right[first] / pivot)
+        self._error[child] = batch.magnitude[first] / np.abs(pivot)
+        self._origin[child] = batch.origin[first]
+        if self._undo is not None:
+            self._undo.linked.append(child)
+        used = np.zeros(len(batch.right), np.bool_)
+        used[first] = True
+        return used
+
+    def _row_batch(self, batch: Equations) -> NDArray[np.bool_]:
+        """Solve equations of three or more terms for the unknown that least depends on; returns which were used."""
+        columns = np.arange(len(batch.right))
+        present = batch.coefficients != 0
+        rank = np.lexsort((batch.ids, -self._uses[batch.ids], self._free[batch.ids], present), axis=0)
+        pivot_at = rank[-1]
+        pivot = batch.ids[pivot_at, columns]
+        _, first = np.unique(pivot, return_index=True)
+        used = np.zeros(len(columns), np.bool_)
+        used[first] = True
+        others = np.where(np.arange(len(batch.ids))[:, None] == pivot_at, GROUND, batch.ids)
+        free_of_pivots = used & ~np.isin(pivot, others[:, used])
+        used = free_of_pivots if free_of_pivots.any() else columns == first.min()
+        lead = batch.coefficients[pivot_at, columns][used]
+        weights = np.where(others == GROUND, 0, batch.coefficients)[:, used] / -lead
+        self._append_rows(pivot[used], others[:, used].T, self._wrap(weights).T, batch.take(used), lead)
+        return used
+
+    def _append_rows(self, pivots: Ids, ids: Ids, weights: Reals, batch: Equations, lead: Reals) -> None:
+        first, last = self._rows, self._rows + len(pivots)
+        width = max(ids.shape[1], self._row_ids.shape[1])
+        if last > len(self._row_ids) or width > self._row_ids.shape[1]:
+            grown = (max(last, 2 * len(self._row_ids)), width)
+            self._row_ids = _padded(self._row_ids, grown)
+            self._row_coefficients = _padded(self._row_coefficients, grown)
+            self._row_right = _padded(self._row_right, grown[:1])
+            self._row_error = _padded(self._row_error, grown[:1])
+        self._row_ids[first:last] = _padded(ids, (len(ids), width))
+        self._row_coefficients[first:last] = _padded(weights, (len(ids), width))
+        self._row_right[first:last] = self._wrap(batch.right / lead)
+        self._row_error[first:last] = batch.magnitude / np.abs(lead)
+        self._row_of[pivots] = np.arange(first, last)
+        self._origin[pivots] = batch.origin
+        self._rows = last
+        np.add.at(self._uses, self._row_ids[first:last], 1)
+        if self._undo is not None:
+            self._undo.pivots.append(pivots)
+
+    def _origins(self, ids: Ids) -> tuple[int, ...]:
+        """Who asked for the equations that tie these unknowns; those that fix a value come first."""
+        fixing: list[int] = []
+        tying: list[int] = []
+        queue, seen = [int(i) for i in ids], set[int]()
+        while queue:
+            unknown = queue.pop(0)
+            if unknown in seen or unknown == GROUND or self._origin[unknown] < 0:
+                continue
+            seen.add(unknown)
+            row = self._row_of[unknown]
+            members = self._row_ids[row].tolist() if row >= 0 else [int(self._link[unknown])]
+            (fixing if members == [GROUND] else tying).append(int(self._origin[unknown]))
+            queue += members
+        return tuple(dict.fromkeys(fixing + tying[::-1]))
+
+
+def _padded(array: NDArray[T], shape: tuple[int, ...]) -> NDArray[T]:
+    return np.pad(array, [(0, size - has) for size, has in zip(shape, array.shape, strict=True)])
+
+
+def _single(ids: Ids) -> Equations:
+    zeros = np.zeros(len(ids))
+    return Equations(ids[None], np.ones((1, len(ids))), zeros, zeros, np.full(len(ids), -1))

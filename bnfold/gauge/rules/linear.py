@@ -1,0 +1,124 @@
+"""Layers that contract one axis with constant weights: their output has units of its own.
+
+W' = gain_y * W * S_x and c' = gain_y * (c + sum(W T_x)) + offset_y absorb any units of input and output. The one
+condition: where the layer reads zero padding, a zero must mean zero, so the input has no shift.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bnfold.gauge.units import Units
+from bnfold.network import Node, Opaque, Tensor
+
+
+def _weight(node: Node, index: int = 1) -> tuple[int, ...]:
+    """The shape of a constant weight."""
+    weight = node.input(index)
+    if weight is None or weight.constant is None:
+        raise Opaque
+    return tuple(int(extent) for extent in weight.constant.shape)
+
+
+def _activation(node: Node) -> tuple[Tensor, Tensor]:
+    x, y = node.inputs[0], node.outputs[0]
+    bias = node.input(2)
+    if x is None or y is None or x.constant is not None or (bias is not None and bias.constant is None):
+        raise Opaque
+    return x, y
+
+
+def _emit(node: Node, units: Units, axis: int, rank: int, features: int) -> int:
+    """Tie the input's units off the contracted axis, give the output units of its own; returns the demand."""
+    x, y = _activation(node)
+    reads = units.demand(node, "mixes all channels, whose elements must share their units")
+    gauge = units.of(x)
+    units.along(reads, gauge, axis)
+    shape = [1] * rank
+    shape[axis] = features
+    units.gauges[y.name] = units.fresh(shape, free=True)
+    units.linear.add(node.name)
+    units.linear_outputs.add(y.name)
+    return reads
+
+
+def conv(node: Node, units: Units) -> None:
+    """Conv: weight [Cout, Cin/group, *kernel], contracted and produced axis 1."""
+    weight = _weight(node)
+    _emit(node, units, 1, len(weight), weight[0])
+    if pads_with_zeros(node, weight[2:]):
+        x, _ = _activation(node)
+        units.no_shift(units.demand(node, "pads with zeros, which a shift would change"), units.of(x))
+
+
+def conv_transpose(node: Node, units: Units) -> None:
+    """ConvTranspose: weight [Cin, Cout/group, *kernel]; outputs near the border see fewer inputs."""
+    weight = _weight(node)
+    _emit(node, units, 1, len(weight), weight[1] * int(node.attributes.get("group", 1)))
+    if not _every_output_sees_the_whole_kernel(node, weight[2:]):
+        x, _ = _activation(node)
+        units.no_shift(
+            units.demand(node, "sums a varying number of inputs, which a shift would change"), units.of(x)
+        )
+
+
+def gemm(node: Node, units: Units) -> None:
+    """Gemm: alpha * A' B' + beta * C with constant B and C; the produced axis is 1."""
+    weight = _weight(node)
+    transposed = bool(node.attributes.get("transA", 0))
+    features = weight[0] if node.attributes.get("transB", 0) else weight[1]
+    x, y = _activation(node)
+    if transposed:
+        reads = units.demand(node, "mixes all channels, whose elements must share their units")
+        units.along(reads, units.of(x), 0)
+        units.gauges[y.name] = units.fresh((1, features), free=True)
+        units.linear.add(node.name)
+        units.linear_outputs.add(y.name)
+    else:
+        _emit(node, units, 1, 2, features)
+
+
+def matmul(node: Node, units: Units) -> None:
+    """MatMul with a constant matrix on the right: contracted and produced axis is the last one."""
+    weight = _weight(node)
+    x, _ = _activation(node)
+    if len(weight) != 2 or x.shape is None or len(x.shape) < 2:
+        raise Opaque
+    _emit(node, units, -1, len(x.shape), weight[1])
+
+
+def pads_with_zeros(node: Node, kernel: Sequence[int]) -> bool:
+    """Whether the operator really reads zeros outside its input."""
+    attributes = node.attributes
+    mode = attributes.get("auto_pad", "NOTSET")
+    if mode == "NOTSET":
+        return any(pad > 0 for pad in attributes.get("pads", ()))
+    if mode == "VALID":
+        return False
+    strides = attributes.get("strides") or [1] * len(kernel)
+    dilations = attributes.get("dilations") or [1] * len(kernel)
+    x = node.inputs[0]
+    for i, extent in enumerate(kernel):
+        span = (extent - 1) * dilations[i] + 1
+        size = None if x is None else x.extent(i + 2)
+        if size is None:
+            if span > 1:
+                return True
+        elif (math.ceil(size / strides[i]) - 1) * strides[i] + span > size:
+            return True
+    return False
+
+
+def _every_output_sees_the_whole_kernel(node: Node, kernel: Sequence[int]) -> bool:
+    attributes = node.attributes
+    if attributes.get("auto_pad", "NOTSET") != "NOTSET" or attributes.get("output_shape"):
+        return False
+    if any(stride != 1 for stride in attributes.get("strides") or ()):
+        return False
+    if any(attributes.get("output_padding") or ()):
+        return False
+    dilations = attributes.get("dilations") or [1] * len(kernel)
+    pads = attributes.get("pads") or [0] * (2 * len(kernel))
+    reach = [dilation * (extent - 1) for dilation, extent in zip(dilations, kernel, strict=True)]
+    return all(pad >= need for pad, need in zip(pads, reach * 2, strict=True))

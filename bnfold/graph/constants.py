@@ -1,0 +1,185 @@
+"""Evaluate what does not depend on the model's inputs, so that every parameter is a plain constant.
+
+Floating-point expressions are evaluated in float64 whatever their stored type is. The stored value is that one rounded
+once, and the unrounded value is kept beside it for the equations.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from numpy.typing import NDArray
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
+from bnfold.network import Dim
+
+FLOATS = frozenset({ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE})
+EXACT = "bnfold.exact"
+"""Key in `ir.Value.meta` of an initializer's unrounded float64 value."""
+
+_NOT_EVALUATED = frozenset(
+    {
+        "Constant",
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+        "Multinomial",
+        "Bernoulli",
+    }
+)
+_GROWTH_LIMIT = 1 << 20
+
+
+def constant_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
+    """The tensor of a value that no caller can change: an initializer that is no input, or a Constant node."""
+    if value is None or value.is_graph_input():
+        return None
+    if value.is_initializer():
+        return value.const_value
+    producer = value.producer()
+    if producer is None or producer.op_type != "Constant" or producer.domain not in ("", "ai.onnx"):
+        return None
+    tensor = ir.convenience.get_const_tensor(value)
+    return tensor
+
+
+def evaluate_constants(model: ir.Model) -> None:
+    """Replace constant expressions of the main graph by initializers, in place; unused nodes go.
+
+    `Shape` of a known shape is constant, and so is the target of a Reshape whose result has one unknown extent at most.
+    Nodes that quantize, draw random numbers or belong to another domain are left alone, and so are results that would
+    make the file much larger.
+    """
+    known = infer_shapes(model)
+    exact: dict[str, NDArray[Any]] = {}
+    for node in list(model.graph):
+        if node.domain not in ("", "ai.onnx") or node.op_type in _NOT_EVALUATED:
+            continue
+        if node.op_type == "Reshape":
+            _fix_reshape(model.graph, node, known)
+        if len(node.outputs) != 1 or node.outputs[0].is_graph_output():
+            continue
+        value = _evaluated(model, node, exact, known)
+        if value is not None:
+            _replace(model.graph, node, value, known, exact)
+    RemoveUnusedNodesPass()(model)
+
+
+def _evaluated(
+    model: ir.Model, node: ir.Node, exact: dict[str, NDArray[Any]], known: dict[str, Known]
+) -> NDArray[Any] | None:
+    if node.op_type in ("Shape", "Size") and node.inputs[0] is not None:
+        return _shape(node, known.get(node.inputs[0].name or "", UNKNOWN).shape)
+    needed = node.inputs[:1] if node.op_type == "CastLike" else node.inputs
+    bodies = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+    if any(attribute.type in bodies for attribute in node.attributes.values()):
+        return None
+    tensors = [constant_tensor(value) for value in needed]
+    if any(value is not None and tensor is None for value, tensor in zip(needed, tensors, strict=True)):
+        return None
+    output = node.outputs[0]
+    fact = known.get(output.name or "", UNKNOWN)
+    shape, dtype = fact.shape, fact.dtype
+    size = sum(0 if tensor is None else tensor.size for tensor in tensors)
+    dims = [dim for dim in shape or () if isinstance(dim, int)]
+    if shape is None or dtype is None or len(dims) < len(shape):
+        return None
+    if math.prod(dims) > max(_GROWTH_LIMIT, size):
+        return None
+    feeds = {
+        value.name or "": exact[value.name] if value.name in exact else _widened(tensor)
+        for value, tensor in zip(needed, tensors, strict=True)
+        if value is not None and tensor is not None
+    }
+    if node.op_type in ("Cast", "CastLike"):
+        (only,) = feeds.values()
+        return only.astype(np.float64) if dtype in FLOATS else only.astype(dtype.numpy())
+    return _run(model, node, feeds)
+
+
+def _widened(tensor: ir.TensorProtocol) -> NDArray[Any]:
+    array = np.asarray(tensor.numpy())
+    return array.astype(np.float64) if tensor.dtype in FLOATS else array
+
+
+def _shape(node: ir.Node, shape: tuple[Dim, ...] | None) -> NDArray[Any] | None:
+    if shape is None:
+        return None
+    if node.op_type == "Shape":
+        start = node.attributes.get_int("start", 0)
+        end = node.attributes.get_int("end", len(shape))
+        shape = shape[start:end]
+    if not all(isinstance(dim, int) for dim in shape):
+        return None
+    dims = np.asarray(shape, np.int64)
+    return dims if node.op_type == "Shape" else np.asarray(dims.prod(), np.int64)
+
+
+def _run(model: ir.Model, node: ir.Node, feeds: dict[str, NDArray[Any]]) -> NDArray[Any] | None:
+    """Compute one node with the ONNX reference implementation."""
+    from onnx.reference import ReferenceEvaluator
+
+    inputs = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UNDEFINED, None) for name in feeds]
+    output = node.outputs[0].name or ""
+    graph = onnx.helper.make_graph(
+        [ir.to_proto(node)],
+        "constant",
+        inputs,
+        [onnx.helper.make_tensor_value_info(output, onnx.TensorProto.UNDEFINED, None)],
+    )
+    version = model.opset_imports.get("", onnx.defs.onnx_opset_version())
+    proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", version)])
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            (result,) = ReferenceEvaluator(proto).run(None, feeds)
+    except Exception:  # an operator that the reference does not know stays as it is
+        return None
+    return result if isinstance(result, np.ndarray | np.generic) else None
+
+
+def _replace(
+    graph: ir.Graph,
+    node: ir.Node,
+    value: NDArray[Any],
+    known: dict[str, Known],
+    exact: dict[str, NDArray[Any]],
+) -> None:
+    output = node.outputs[0]
+    name = output.name or ""
+    dtype = known.get(name, UNKNOWN).dtype
+    value = np.asarray(value)
+    if dtype is not None and dtype in FLOATS:
+        exact[name] = value.astype(np.float64)
+        value = value.astype(dtype.numpy())
+    constant = ir.Value(name=name, const_value=ir.tensor(value, dtype=dtype, name=name))
+    constant.shape, constant.dtype = ir.Shape(value.shape), constant.const_value.dtype  # type: ignore[union-attr]
+    if name in exact:
+        constant.meta[EXACT] = exact[name]
+    output.replace_all_uses_with(constant)
+    graph.remove(node, safe=True)
+    output.name = None
+    graph.register_initializer(constant)
+
+
+def _fix_reshape(graph: ir.Graph, node: ir.Node, known: dict[str, Known]) -> None:
+    shape = known.get(node.outputs[0].name or "", UNKNOWN).shape
+    if constant_tensor(node.inputs[1]) is not None or shape is None or 0 in shape:
+        return
+    if sum(not isinstance(dim, int) for dim in shape) > 1:
+        return
+    target = np.asarray([dim if isinstance(dim, int) else -1 for dim in shape], np.int64)
+    constant = ir.Value(name=f"{node.outputs[0].name}.shape", const_value=ir.tensor(target))
+    constant.shape, constant.dtype = ir.Shape(target.shape), ir.DataType.INT64
+    graph.register_initializer(constant)
+    node.replace_input_with(1, constant)

@@ -1,0 +1,168 @@
+"""Read a Network from an ONNX model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from bnfold.gauge.rules.affine import elements
+from bnfold.graph.constants import EXACT, FLOATS, constant_tensor
+from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
+from bnfold.network import Network, Node, Tensor
+
+@dataclass(frozen=True)
+class Facts:
+    """A network and where it came from.
+
+    Attributes:
+        network: the facts that rules and solver use.
+        nodes: the graph nodes behind every node of the network: one, or a MatMul and the Add that is its bias.
+    """
+
+    network: Network
+    nodes: dict[str, tuple[ir.Node, ...]]
+
+    def affine_counts(self) -> tuple[int, int]:
+        """How many per-channel affine operators there are, and how many with a single constant."""
+        sizes = [size for node in self.network.nodes if (size := elements(node)) is not None]
+        return sum(size > 1 for size in sizes), sum(size == 1 for size in sizes)
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """A constant whose unrounded value is known."""
+
+    array: NDArray[np.float64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    def numpy(self) -> NDArray[np.float64]:
+        return self.array
+
+
+def read_facts(model: ir.Model) -> Facts:
+    """The facts of the main graph. Tensors that subgraphs capture count as inputs of the node that owns them."""
+    return _Reader(model, infer_shapes(model)).read()
+
+
+@dataclass
+class _Reader:
+    model: ir.Model
+    known: dict[str, Known]
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def read(self) -> Facts:
+        graph = self.model.graph
+        nodes: list[Node] = []
+        sources: dict[str, tuple[ir.Node, ...]] = {}
+        biases = {add: matmul for matmul in graph if (add := self._bias_of(matmul)) is not None}
+        owners = {matmul: add for add, matmul in biases.items()}
+        names = {name for node in graph if (name := node.name)}
+        seen: set[str] = set()
+        for node in graph:
+            if node in biases:
+                continue
+            name = node.name if node.name and node.name not in seen else self._new_name(node, names | seen)
+            seen.add(name)
+            add = owners.get(node)
+            sources[name] = (node,) if add is None else (node, add)
+            nodes.append(self._node(name, node, add))
+        network = Network(
+            tuple(nodes),
+            tuple(self._tensor(value) for value in graph.inputs),
+            tuple(self._tensor(value) for value in graph.outputs),
+        )
+        return Facts(network, sources)
+
+    def _new_name(self, node: ir.Node, taken: set[str]) -> str:
+        first = next((output.name for output in node.outputs if output.name), "")
+        name = f"{node.op_type}:{first}"
+        while name in taken:
+            name += "'"
+        return name
+
+    def _node(self, name: str, node: ir.Node, add: ir.Node | None) -> Node:
+        inputs = [None if value is None else self._tensor(value) for value in node.inputs]
+        outputs = node.outputs
+        if add is not None:
+            inputs.append(self._tensor(_other(add, node.outputs[0])))
+            outputs = add.outputs
+        captured = list(_captured(node))
+        default = node.domain in ("", "ai.onnx")
+        op = node.op_type if default else f"{node.domain}.{node.op_type}"
+        tensors = tuple(self._tensor(value) if value.name else None for value in outputs)
+        if op in ("Cast", "CastLike") and self._keeps_type(node):
+            op, inputs = "Identity", inputs[:1]
+        return Node(
+            name,
+            op,
+            (*inputs, *(self._tensor(value) for value in captured)),
+            tensors,
+            {key: attribute.value for key, attribute in node.attributes.items() if not attribute.is_ref()},
+            node.version or self.model.opset_imports.get(node.domain, 1),
+            opaque=not default or bool(captured),
+        )
+
+    def _keeps_type(self, node: ir.Node) -> bool:
+        source, result = node.inputs[0], node.outputs[0]
+        types = [self.known.get(value.name or "", UNKNOWN).dtype for value in (source, result) if value]
+        return len(types) == 2 and types[0] is not None and types[0] == types[1]
+
+    def _tensor(self, value: ir.Value) -> Tensor:
+        name = value.name or ""
+        if name not in self.tensors:
+            fact = self.known.get(name, Known(None, value.dtype))
+            shape, dtype = fact.shape, fact.dtype
+            constant: Any = constant_tensor(value)
+            if constant is not None:
+                shape, dtype = tuple(int(dim) for dim in constant.shape), constant.dtype
+                constant = _Exact(value.meta[EXACT]) if EXACT in value.meta else constant
+            self.tensors[name] = Tensor(name, shape, dtype in FLOATS, constant)
+        return self.tensors[name]
+
+    def _bias_of(self, node: ir.Node) -> ir.Node | None:
+        """The Add that alone reads a MatMul by a constant matrix and adds one constant per column."""
+        if node.op_type != "MatMul" or node.domain not in ("", "ai.onnx"):
+            return None
+        product, weight = node.outputs[0], constant_tensor(node.inputs[1])
+        users = product.consumers()
+        if weight is None or len(weight.shape) != 2 or len(users) != 1 or product.is_graph_output():
+            return None
+        add = users[0]
+        if add.op_type != "Add" or add.domain not in ("", "ai.onnx") or add.graph is not node.graph:
+            return None
+        bias = constant_tensor(_other(add, product))
+        shape = self.known.get(product.name or "", UNKNOWN).shape
+        if bias is None or shape is None or len(bias.shape) > len(shape):
+            return None
+        columns = weight.shape[1]
+        fits = [int(dim) for dim in bias.shape] == [1] * (len(bias.shape) - 1) + [columns]
+        return add if fits else None
+
+
+def _other(add: ir.Node, value: ir.Value) -> ir.Value:
+    other = add.inputs[1] if add.inputs[0] is value else add.inputs[0]
+    assert other is not None
+    return other
+
+
+def _captured(node: ir.Node) -> Iterator[ir.Value]:
+    """Values of the outer graph that the node's subgraphs read."""
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            graphs = [attribute.as_graph()]
+        elif attribute.type == ir.AttributeType.GRAPHS:
+            graphs = list(attribute.as_graphs())
+        else:
+            continue
+        for graph in graphs:
+            yield from (value for value in graph.outputs if value.graph is node.graph)
+            for inner in graph.all_nodes():
+                yield from (value for value in inner.inputs if value is not None and value.graph is node.graph)

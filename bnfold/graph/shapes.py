@@ -1,0 +1,81 @@
+"""Shapes and types of every tensor, from onnx's inference and, where that gives up, ONNX Runtime's symbolic one."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import LiftConstantsToInitializersPass
+
+from bnfold.network import Dim
+
+_SMALL = 1024
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a tensor before the network runs."""
+
+    shape: tuple[Dim, ...] | None = None
+    dtype: ir.DataType | None = None
+
+
+UNKNOWN = Known()
+
+
+def infer_shapes(model: ir.Model) -> dict[str, Known]:
+    """Shape and type of every tensor of the main graph, by name; the model itself is not changed."""
+    proto = ir.to_proto(_without_weights(model))
+    proto = onnx.shape_inference.infer_shapes(proto, check_type=False, strict_mode=False, data_prop=True)
+    known = _known(proto)
+    names = {output for node in proto.graph.node for output in node.output if output}
+    if any(known.get(name, UNKNOWN).shape is None for name in names):
+        known |= _symbolic(proto)
+    return known
+
+
+def _without_weights(model: ir.Model) -> ir.Model:
+    """A copy in which large constants are inputs, so that no inference has to carry their values."""
+    copy = model.clone()
+    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(copy)
+    for value in list(copy.graph.initializers.values()):
+        tensor = value.const_value
+        if tensor is not None and tensor.size > _SMALL:
+            value.shape, value.dtype = ir.Shape(tensor.shape), tensor.dtype
+            del copy.graph.initializers[value.name or ""]
+            if not value.is_graph_input():
+                copy.graph.inputs.append(value)
+    return copy
+
+
+def _symbolic(proto: onnx.ModelProto) -> dict[str, Known]:
+    from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+
+    logger = logging.getLogger("onnxruntime.tools.symbolic_shape_infer")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        return _known(SymbolicShapeInference.infer_shapes(proto, auto_merge=True))
+    except Exception:  # it gives up on operators it does not know; unknown shapes are safe, only less is folded
+        return {}
+    finally:
+        logger.setLevel(level)
+
+
+def _known(proto: onnx.ModelProto) -> dict[str, Known]:
+    graph = proto.graph
+    known = {
+        tensor.name: Known(tuple(tensor.dims), ir.DataType(tensor.data_type)) for tensor in graph.initializer
+    }
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        tensor_type = value.type.tensor_type
+        if value.type.HasField("tensor_type") and tensor_type.elem_type:
+            shape = tuple(map(_dim, tensor_type.shape.dim)) if tensor_type.HasField("shape") else None
+            known[value.name] = Known(shape, ir.DataType(tensor_type.elem_type))
+    return known
+
+
+def _dim(dim: onnx.TensorShapeProto.Dimension) -> Dim:
+    return dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None

@@ -1,0 +1,155 @@
+"""What a fold will do, as data: decisions with their reasons, and the units of every tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from bnfold.affine import Array
+
+
+class Code(StrEnum):
+    """Why an affine operator stays."""
+
+    SCALE = "scale_conflict"
+    SIGN = "sign_conflict"
+    SHIFT = "shift_conflict"
+    SHAPE = "changes_shape"
+    TRAINING = "training_mode"
+    NONFINITE = "nonfinite"
+    NOT_CONSTANT = "not_constant"
+    DEAD = "dead_channel"
+    PRECISION = "precision"
+    RANGE = "range"
+    WITHDRAWN = "withdrawn"
+
+
+SENTENCES: Mapping[Code, str] = {
+    Code.SCALE: "its scale has nowhere to go",
+    Code.SIGN: "its scale is negative where only a positive one can pass",
+    Code.SHIFT: "its shift has nowhere to go",
+    Code.SHAPE: "its constant changes the shape of the tensor",
+    Code.TRAINING: "it computes batch statistics (training mode); export the model in eval mode",
+    Code.NONFINITE: "its parameters are not finite, or variance + epsilon is not positive",
+    Code.NOT_CONSTANT: "its parameters are computed at run time or may be overridden by the caller",
+    Code.DEAD: "its scale is exactly 0 and what it reads is not the output of a linear layer of its own",
+    Code.PRECISION: "folding it would store values far larger than their spread and lose precision",
+    Code.RANGE: "a folded weight would leave the range of the stored type",
+    Code.WITHDRAWN: "it was withdrawn on request or because the proof did not pass with it",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an operator stays.
+
+    Attributes:
+        code: which of the enumerated reasons.
+        sentence: the same for a human, with names.
+        channel: the first channel concerned, if the reason lies in single channels.
+        against: the node whose demand is contradicted, if there is one.
+    """
+
+    code: Code
+    sentence: str
+    channel: int | None = None
+    against: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The reason as JSON-ready data."""
+        return {
+            "code": self.code.value,
+            "sentence": self.sentence,
+            "channel": self.channel,
+            "against": self.against,
+        }
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What happens to one affine operator of the input.
+
+    Attributes:
+        node, op: its name and ONNX operator.
+        scalar: whether its constant has a single element.
+        into: the nodes whose parameters take it up; empty if it stays.
+        reason: why it stays; None if it is removed.
+    """
+
+    node: str
+    op: str
+    scalar: bool
+    into: tuple[str, ...] = ()
+    reason: Reason | None = None
+
+    @property
+    def removed(self) -> bool:
+        """Whether the operator goes."""
+        return self.reason is None
+
+    def to_json(self) -> dict[str, Any]:
+        """The decision as JSON-ready data."""
+        return {
+            "node": self.node,
+            "op": self.op,
+            "scalar": self.scalar,
+            "status": "removed" if self.removed else "kept",
+            "into": list(self.into),
+            "reason": None if self.reason is None else self.reason.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Units of a stored tensor: X' = gain * X + offset, so X = S * X' + T with S = 1 / gain, T = -offset / gain.
+
+    A gain of 0 marks a dead channel, which stores the constant `offset` whatever X is.
+
+    Attributes:
+        gain, offset: float64 arrays that broadcast against the tensor.
+    """
+
+    gain: Array
+    offset: Array
+
+    @property
+    def trivial(self) -> bool:
+        """Whether the tensor keeps its original units."""
+        return bool((self.gain == 1).all() and (self.offset == 0).all())
+
+    @property
+    def scale(self) -> Array:
+        """S."""
+        return 1 / self.gain
+
+    @property
+    def shift(self) -> Array:
+        """T."""
+        return np.where(self.offset == 0, 0.0, -self.offset / self.gain)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All decisions about one network.
+
+    Attributes:
+        decisions: one per affine operator, in network order.
+        units: units of the tensors that do not keep their original ones, by tensor name. Where an operator is
+            removed, its input and its output are one stored tensor.
+        linear: names of the nodes whose weights absorb units.
+        rewritten: names of the nodes whose constants change: linear layers and affine operators that stay.
+    """
+
+    decisions: tuple[Decision, ...]
+    units: Mapping[str, Unit]
+    linear: frozenset[str]
+    rewritten: frozenset[str]
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """Names of the nodes that go, in network order."""
+        return tuple(decision.node for decision in self.decisions if decision.removed)
