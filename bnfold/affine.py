@@ -32,9 +32,7 @@ class Affine:
         return Affine(a, b, np.abs(b))
 
     @staticmethod
-    def batch_norm(
-        gamma: ArrayLike, beta: ArrayLike, mean: ArrayLike, variance: ArrayLike, epsilon: float
-    ) -> Affine:
+    def batch_norm(gamma: ArrayLike, beta: ArrayLike, mean: ArrayLike, variance: ArrayLike, epsilon: float) -> Affine:
         """Inference-mode batch normalization: y = gamma * (x - mean) / sqrt(variance + epsilon) + beta.
 
         Args:

@@ -55,7 +55,10 @@ def _serve(request: str, answer: str) -> None:
     target, arguments = pickle.loads(Path(request).read_bytes())
     module, _, function = target.partition(":")
     try:
-        outcome: tuple[Any, BaseException | None] = getattr(import_module(module), function)(**arguments), None
+        outcome: tuple[Any, BaseException | None] = (
+            getattr(import_module(module), function)(**arguments),
+            None,
+        )
     except BnfoldError as error:
         outcome = None, error
     except Exception as error:

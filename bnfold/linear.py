@@ -29,7 +29,7 @@ class Ends:
 
 
 def dense(weight: NDArray[np.generic], bias: Array, ends: Ends) -> tuple[Array, Array]:
-    """y = x W + c with W [Cin, Cout] and c broadcasting against [..., Cout]."""
+    """Y = x W + c with W [Cin, Cout] and c broadcasting against [..., Cout]."""
     w = np.asarray(weight, np.float64)
     new_bias = ends.gain * (bias + ends.shift @ w) + ends.offset
     return ends.scale[:, None] * w * ends.gain, new_bias

@@ -84,7 +84,7 @@ class Node:
             The value as an array; None where it is left out.
 
         Raises:
-            Opaque: the input is computed at run time.
+            OpaqueError: the input is computed at run time.
         """
         if attribute in self.attributes:
             return np.asarray(self.attributes[attribute])
@@ -93,11 +93,11 @@ class Node:
             return None
         value = tensor.value()
         if value is None:
-            raise Opaque(f"{tensor.name} is not constant")
+            raise OpaqueError(f"{tensor.name} is not constant")
         return value
 
 
-class Opaque(Exception):
+class OpaqueError(Exception):
     """A rule cannot say what the node does to units (a needed shape or value is unknown): it is taken as opaque."""
 
 

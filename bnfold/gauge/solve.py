@@ -1,9 +1,9 @@
 """From the facts of a network to a Plan: remove as many affine operators as the equations allow.
 
-Removing an operator adds equations for all its channels in three systems (log|S|, sign of S, T). They are tried from the
-operator that saves most to the one that saves least; what contradicts is taken back and keeps its reason. A prefix that
-fits as a whole needs no single trials, so the list is halved on failure instead of walked. What freedom is left chooses
-the original units for as many tensors as possible, outputs of removed operators first.
+Removing an operator adds equations for all its channels in three systems (log|S|, sign of S, T). They are tried from
+the operator that saves most to the one that saves least; what contradicts is taken back and keeps its reason. A prefix
+that fits as a whole needs no single trials, so the list is halved on failure instead of walked. What freedom is left
+chooses the original units for as many tensors as possible, outputs of removed operators first.
 """
 
 from __future__ import annotations
@@ -236,7 +236,5 @@ def _plan(network: Network, search: _Search, units: Mapping[str, Unit]) -> Plan:
         reason = search.reasons.get(node.name)
         if reason is None and node.name not in removed:
             reason = _reason(search.units.refused.get(node.name, Code.NOT_CONSTANT))
-        decisions.append(
-            Decision(node.name, node.op, size == 1, into(node) if reason is None else (), reason)
-        )
+        decisions.append(Decision(node.name, node.op, size == 1, into(node) if reason is None else (), reason))
     return Plan(tuple(decisions), units, frozenset(search.units.linear), rewritten)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bnfold.affine import Affine
-from bnfold.gauge.linear_system import GROUND, Contradiction, Equations, Ids, LinearSystem
+from bnfold.gauge.linear_system import GROUND, Equations, Ids, LinearSystem
 from bnfold.network import Network, Node, Tensor
 from bnfold.plan import Code
 
@@ -242,6 +242,6 @@ class Units:
         }
         for code, system in systems.items():
             batch = concatenated(self.structure.batches(code))
-            contradiction: Contradiction | None = batch and system.add(batch)
+            contradiction = None if batch is None else system.add(batch)
             assert contradiction is None, "original units satisfy every operator"
         return systems

@@ -16,7 +16,7 @@ from bnfold.network import Node, Tensor
 from bnfold.plan import Plan, Unit
 
 
-class OutOfRange(BnfoldError):
+class OutOfRangeError(BnfoldError):
     """A rewritten constant of `node` does not fit the stored type."""
 
     def __init__(self, node: str) -> None:
@@ -34,7 +34,7 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan, *, exact: bool = False
         exact: store rewritten constants unrounded, as float64; such a model mixes types and only serves the proof.
 
     Raises:
-        OutOfRange: a rewritten constant is finite but not so in the stored type.
+        OutOfRangeError: a rewritten constant is finite but not so in the stored type.
     """
     editor = _Editor(model, facts, plan, exact)
     for node in facts.network.nodes:
@@ -43,11 +43,12 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan, *, exact: bool = False
     for name in plan.removed:
         editor.remove(facts.nodes[name][0])
     RemoveUnusedNodesPass()(model)
+    editor.rename_changed()
     if exact:
         for value in model.graph.initializers.values():
             if EXACT in value.meta:
                 value.const_value = ir.tensor(value.meta[EXACT], name=value.name)
-                value.dtype = ir.DataType.DOUBLE
+                value.type = ir.TensorType(ir.DataType.DOUBLE)
 
 
 class _Editor:
@@ -182,7 +183,7 @@ class _Editor:
             with np.errstate(over="ignore", under="ignore"):
                 rounded = array.astype(pattern.dtype.numpy())
             if not np.isfinite(rounded.astype(np.float64))[np.isfinite(array)].all():
-                raise OutOfRange(node.name)
+                raise OutOfRangeError(node.name)
             tensor = ir.tensor(rounded, dtype=pattern.dtype)
         if old is not None and old.is_initializer() and len(old.uses()) == 1:
             value = old
@@ -193,7 +194,7 @@ class _Editor:
                 site.resize_inputs(index + 1)
             site.replace_input_with(index, value)
         value.const_value = tensor
-        value.shape, value.dtype = ir.Shape(array.shape), tensor.dtype
+        value.shape, value.type = ir.Shape(array.shape), ir.TensorType(tensor.dtype)
         value.meta.pop(EXACT, None)
 
     def _new_name(self, wanted: str) -> str:
@@ -203,17 +204,29 @@ class _Editor:
         return wanted
 
     def remove(self, site: ir.Node) -> None:
-        """Take an affine operator out; whoever read its output reads its input, and graph outputs keep their names."""
+        """Take an affine operator out; whoever read its output reads its input.
+
+        The tensor that is left goes by the name of the output if it has the output's values, as it must for an output
+        of the graph.
+        """
         y = site.outputs[0]
         x = next(value for value in site.inputs if value is not None and constant_tensor(value) is None)
-        if y.is_graph_output():
-            if x.is_graph_input() or x.is_graph_output() or x.producer() is None:
-                identity = ir.Node("", "Identity", [x], name=site.name)
-                self._graph.insert_after(site, identity)
-                x = identity.outputs[0]
+        anchored = x.is_graph_input() or x.is_graph_output() or x.producer() is None
+        if y.is_graph_output() and anchored:
+            identity = ir.Node("", "Identity", [x], name=site.name)
+            self._graph.insert_after(site, identity)
+            x, anchored = identity.outputs[0], False
+        if y.name not in self._plan.units and not anchored:
             _take_over(y, x)
         y.replace_all_uses_with(x, replace_graph_outputs=True)
         self._graph.remove(site, safe=True)
+
+    def rename_changed(self) -> None:
+        """A tensor in other units gets another name, so that equal names mean equal values."""
+        for node in self._graph:
+            for value in node.outputs:
+                if value.name in self._plan.units:
+                    value.name = self._new_name(f"{value.name}.folded")
 
 
 def _take_over(old: ir.Value, new: ir.Value) -> None:

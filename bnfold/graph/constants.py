@@ -49,8 +49,7 @@ def constant_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
     producer = value.producer()
     if producer is None or producer.op_type != "Constant" or producer.domain not in ("", "ai.onnx"):
         return None
-    tensor = ir.convenience.get_const_tensor(value)
-    return tensor
+    return ir.convenience.get_const_tensor(value)
 
 
 def evaluate_constants(model: ir.Model) -> None:
@@ -87,14 +86,10 @@ def _evaluated(
     tensors = [constant_tensor(value) for value in needed]
     if any(value is not None and tensor is None for value, tensor in zip(needed, tensors, strict=True)):
         return None
-    output = node.outputs[0]
-    fact = known.get(output.name or "", UNKNOWN)
-    shape, dtype = fact.shape, fact.dtype
-    size = sum(0 if tensor is None else tensor.size for tensor in tensors)
-    dims = [dim for dim in shape or () if isinstance(dim, int)]
-    if shape is None or dtype is None or len(dims) < len(shape):
-        return None
-    if math.prod(dims) > max(_GROWTH_LIMIT, size):
+    predicted = known.get(node.outputs[0].name or "", UNKNOWN).shape or ()
+    inputs = sum(0 if tensor is None else tensor.size for tensor in tensors)
+    limit = max(_GROWTH_LIMIT, inputs)
+    if math.prod(dim for dim in predicted if isinstance(dim, int)) > limit:
         return None
     feeds = {
         value.name or "": exact[value.name] if value.name in exact else _widened(tensor)
@@ -103,8 +98,28 @@ def _evaluated(
     }
     if node.op_type in ("Cast", "CastLike"):
         (only,) = feeds.values()
+        dtype = _result_type(node, only, known)
         return only.astype(np.float64) if dtype in FLOATS else only.astype(dtype.numpy())
-    return _run(model, node, feeds)
+    result = _run(model, node, feeds)
+    return None if result is None or result.size > limit else result
+
+
+def _result_type(node: ir.Node, value: NDArray[Any], known: dict[str, Known]) -> ir.DataType:
+    """The type that the node's output is stored in; `value` itself is float64 for every float type."""
+    stated = known.get(node.outputs[0].name or "", UNKNOWN).dtype
+    if stated is not None:
+        return stated
+    if node.op_type == "Cast":
+        return ir.DataType(node.attributes.get_int("to", ir.DataType.FLOAT))
+    types = [
+        known.get(operand.name or "", Known(None, operand.dtype)).dtype
+        for operand in (node.inputs[1:] if node.op_type == "CastLike" else node.inputs)
+        if operand is not None
+    ]
+    floats = [dtype for dtype in types if dtype in FLOATS]
+    if value.dtype == np.float64 or node.op_type == "CastLike":
+        return next((dtype for dtype in (floats or types) if dtype is not None), ir.DataType.FLOAT)
+    return ir.DataType.from_numpy(value.dtype)
 
 
 def _widened(tensor: ir.TensorProtocol) -> NDArray[Any]:
@@ -145,7 +160,7 @@ def _run(model: ir.Model, node: ir.Node, feeds: dict[str, NDArray[Any]]) -> NDAr
             (result,) = ReferenceEvaluator(proto).run(None, feeds)
     except Exception:  # an operator that the reference does not know stays as it is
         return None
-    return result if isinstance(result, np.ndarray | np.generic) else None
+    return np.asarray(result) if isinstance(result, np.ndarray | np.generic) else None
 
 
 def _replace(
@@ -157,13 +172,14 @@ def _replace(
 ) -> None:
     output = node.outputs[0]
     name = output.name or ""
-    dtype = known.get(name, UNKNOWN).dtype
     value = np.asarray(value)
-    if dtype is not None and dtype in FLOATS:
+    dtype = _result_type(node, value, known)
+    known[name] = Known(value.shape, dtype)
+    if dtype in FLOATS:
         exact[name] = value.astype(np.float64)
         value = value.astype(dtype.numpy())
     constant = ir.Value(name=name, const_value=ir.tensor(value, dtype=dtype, name=name))
-    constant.shape, constant.dtype = ir.Shape(value.shape), constant.const_value.dtype  # type: ignore[union-attr]
+    constant.shape, constant.type = ir.Shape(value.shape), ir.TensorType(dtype)
     if name in exact:
         constant.meta[EXACT] = exact[name]
     output.replace_all_uses_with(constant)
@@ -180,6 +196,6 @@ def _fix_reshape(graph: ir.Graph, node: ir.Node, known: dict[str, Known]) -> Non
         return
     target = np.asarray([dim if isinstance(dim, int) else -1 for dim in shape], np.int64)
     constant = ir.Value(name=f"{node.outputs[0].name}.shape", const_value=ir.tensor(target))
-    constant.shape, constant.dtype = ir.Shape(target.shape), ir.DataType.INT64
+    constant.shape, constant.type = ir.Shape(target.shape), ir.TensorType(ir.DataType.INT64)
     graph.register_initializer(constant)
     node.replace_input_with(1, constant)

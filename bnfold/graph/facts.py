@@ -15,6 +15,7 @@ from bnfold.graph.constants import EXACT, FLOATS, constant_tensor
 from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
 from bnfold.network import Network, Node, Tensor
 
+
 @dataclass(frozen=True)
 class Facts:
     """A network and where it came from.
@@ -122,7 +123,7 @@ class _Reader:
             shape, dtype = fact.shape, fact.dtype
             constant: Any = constant_tensor(value)
             if constant is not None:
-                shape, dtype = tuple(int(dim) for dim in constant.shape), constant.dtype
+                shape, dtype = tuple(constant.shape), constant.dtype
                 constant = _Exact(value.meta[EXACT]) if EXACT in value.meta else constant
             self.tensors[name] = Tensor(name, shape, dtype in FLOATS, constant)
         return self.tensors[name]
@@ -143,7 +144,7 @@ class _Reader:
         if bias is None or shape is None or len(bias.shape) > len(shape):
             return None
         columns = weight.shape[1]
-        fits = [int(dim) for dim in bias.shape] == [1] * (len(bias.shape) - 1) + [columns]
+        fits = list(bias.shape) == [1] * (len(bias.shape) - 1) + [columns]
         return add if fits else None
 
 

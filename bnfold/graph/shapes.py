@@ -43,7 +43,7 @@ def _without_weights(model: ir.Model) -> ir.Model:
     for value in list(copy.graph.initializers.values()):
         tensor = value.const_value
         if tensor is not None and tensor.size > _SMALL:
-            value.shape, value.dtype = ir.Shape(tensor.shape), tensor.dtype
+            value.shape, value.dtype = ir.Shape(tensor.numpy().shape), tensor.dtype
             del copy.graph.initializers[value.name or ""]
             if not value.is_graph_input():
                 copy.graph.inputs.append(value)
@@ -66,9 +66,7 @@ def _symbolic(proto: onnx.ModelProto) -> dict[str, Known]:
 
 def _known(proto: onnx.ModelProto) -> dict[str, Known]:
     graph = proto.graph
-    known = {
-        tensor.name: Known(tuple(tensor.dims), ir.DataType(tensor.data_type)) for tensor in graph.initializer
-    }
+    known = {tensor.name: Known(tuple(tensor.dims), ir.DataType(tensor.data_type)) for tensor in graph.initializer}
     for value in (*graph.input, *graph.output, *graph.value_info):
         tensor_type = value.type.tensor_type
         if value.type.HasField("tensor_type") and tensor_type.elem_type:

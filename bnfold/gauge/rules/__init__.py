@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from bnfold.gauge.rules import activation, affine, arithmetic, linear, movement, pooling
 from bnfold.gauge.units import Demand, Units
-from bnfold.network import Network, Node, Opaque
+from bnfold.network import Network, Node, OpaqueError
 
 Rule = Callable[[Node, Units], None]
 
@@ -76,10 +76,10 @@ def read(network: Network, pinned: frozenset[str] = frozenset()) -> Units:
             continue
         try:
             rule(node, units)
-        except affine.Refused as refusal:
+        except affine.RefusedError as refusal:
             units.refused[node.name] = refusal.code
             _keep_units(node, units)
-        except Opaque:
+        except OpaqueError:
             _keep_units(node, units)
     for tensor in network.outputs:
         gauge = units.of(tensor)
@@ -97,4 +97,3 @@ def _keep_units(node: Node, units: Units) -> None:
     for tensor in node.outputs:
         if tensor is not None:
             units.gauges.pop(tensor.name, None)
-

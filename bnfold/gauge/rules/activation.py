@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnfold.gauge.units import Units
-from bnfold.network import Node, Opaque
+from bnfold.network import Node, OpaqueError
 
 
 def homogeneous(node: Node, units: Units) -> None:
@@ -23,7 +23,7 @@ def prelu(node: Node, units: Units) -> None:
     """PRelu with a constant slope."""
     slope = node.input(1)
     if slope is None or slope.constant is None:
-        raise Opaque
+        raise OpaqueError
     homogeneous(node, units)
 
 
@@ -32,5 +32,5 @@ def clip(node: Node, units: Units) -> None:
     low, high = node.parameter(1, "min"), node.parameter(2, "max")
     unbounded = high is None or bool(np.all(high >= np.finfo(np.float32).max))
     if low is None or np.any(low != 0) or not unbounded:
-        raise Opaque
+        raise OpaqueError
     homogeneous(node, units)

@@ -6,19 +6,23 @@ a' = gain_y * a * S_x and b' = gain_y * (a T_x + b) + offset_y, as far as its co
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bnfold.affine import Affine
 from bnfold.gauge.units import Candidate, Requirements, Statistics, Units
-from bnfold.network import Node, Opaque, Tensor
+from bnfold.network import Node, OpaqueError, Tensor
 from bnfold.plan import Code
+
+T = TypeVar("T", bound=np.generic)
 
 DEFAULT_EPSILON = float(np.float32(1e-5))
 OPERATORS = frozenset({"BatchNormalization", "Add", "Sub", "Mul", "Div"})
 
 
-class Refused(Opaque):
+class RefusedError(OpaqueError):
     """The operator stays whatever its neighbours are, and keeps the units around it as they are."""
 
     def __init__(self, code: Code) -> None:
@@ -45,7 +49,7 @@ def constant_operand(node: Node) -> tuple[Tensor, NDArray[np.generic]] | None:
     return x, compressed(value)
 
 
-def compressed(value: NDArray[np.generic]) -> NDArray[np.generic]:
+def compressed(value: NDArray[T]) -> NDArray[T]:
     """The array with extent 1 along every axis along which it does not vary."""
     for axis, extent in enumerate(value.shape):
         if extent > 1:
@@ -75,8 +79,8 @@ def affine_of(node: Node) -> Affine:
     """The map y = a * x + b that a per-channel affine operator computes, of the rank of its input.
 
     Raises:
-        Refused: it computes something else, or its parameters do not allow to fold it.
-        Opaque: it is no per-channel affine operator.
+        RefusedError: it computes something else, or its parameters do not allow to fold it.
+        OpaqueError: it is no per-channel affine operator.
     """
     return _normalization(node) if node.op == "BatchNormalization" else _arithmetic(node)
 
@@ -85,16 +89,16 @@ def _normalization(node: Node) -> Affine:
     x, attributes = node.inputs[0], node.attributes
     assert x is not None
     if trains(node):
-        raise Refused(Code.TRAINING)
+        raise RefusedError(Code.TRAINING)
     values = [tensor.value() if tensor is not None else None for tensor in node.inputs[1:5]]
     per_element = node.version < 9 and attributes.get("spatial", 1) == 0
     if per_element or not x.shape or len(values) < 4 or any(value is None for value in values):
-        raise Refused(Code.NOT_CONSTANT)
+        raise RefusedError(Code.NOT_CONSTANT)
     gamma, beta, mean, variance = (np.asarray(value, np.float64) for value in values)
     epsilon = float(attributes.get("epsilon", DEFAULT_EPSILON))
     affine = Affine.batch_norm(gamma, beta, mean, variance, epsilon)
     if not affine.finite.all():
-        raise Refused(Code.NONFINITE)
+        raise RefusedError(Code.NONFINITE)
     rank = len(x.shape)
     return affine.aligned(rank, min(1, rank - 1))
 
@@ -102,10 +106,10 @@ def _normalization(node: Node) -> Affine:
 def _arithmetic(node: Node) -> Affine:
     operand = constant_operand(node)
     if operand is None or elements(node) is None:
-        raise Opaque
+        raise OpaqueError
     x, constant = operand
     if x.shape is None or not _keeps_shape(x, constant):
-        raise Refused(Code.SHAPE)
+        raise RefusedError(Code.SHAPE)
     value = np.asarray(constant, np.float64)
     value = value.reshape((1,) * (len(x.shape) - value.ndim) + value.shape)
     first = node.inputs[0]
@@ -118,7 +122,7 @@ def _arithmetic(node: Node) -> Affine:
             "Div": lambda: Affine.of(1.0 / value, 0.0),
         }[node.op]()
     if not affine.finite.all():
-        raise Refused(Code.NONFINITE)
+        raise RefusedError(Code.NONFINITE)
     return affine
 
 
@@ -171,9 +175,7 @@ def _keeps_shape(x: Tensor, constant: NDArray[np.generic]) -> bool:
     assert x.shape is not None
     if constant.ndim > len(x.shape):
         return False
-    return all(
-        extent == 1 or x.extent(axis - constant.ndim) == extent for axis, extent in enumerate(constant.shape)
-    )
+    return all(extent == 1 or x.extent(axis - constant.ndim) == extent for axis, extent in enumerate(constant.shape))
 
 
 def _candidate(

@@ -6,14 +6,14 @@ import numpy as np
 
 from bnfold.gauge.rules import affine
 from bnfold.gauge.units import Units
-from bnfold.network import Node, Opaque, Tensor
+from bnfold.network import Node, OpaqueError, Tensor
 
 
 def _operands(node: Node) -> tuple[list[Tensor], Tensor]:
     y = node.outputs[0]
     xs = [tensor for tensor in node.inputs if tensor is not None]
     if y is None or any(tensor.shape is None for tensor in xs):
-        raise Opaque
+        raise OpaqueError
     return xs, y
 
 
@@ -41,12 +41,10 @@ def multiply(node: Node, units: Units) -> None:
         return
     xs, y = _operands(node)
     if node.op == "Div":
-        raise Opaque
+        raise OpaqueError
     gauges = [units.of(x) for x in xs]
     product = units.fresh(np.broadcast_shapes(*(gauge.shape for gauge in gauges)))
-    units.structure.scale(
-        units.demand(node, "multiplies tensors, and with them their scales"), product, gauges
-    )
+    units.structure.scale(units.demand(node, "multiplies tensors, and with them their scales"), product, gauges)
     origin = units.demand(node, "multiplies tensors, which may have no shift")
     for gauge in (*gauges, product):
         units.no_shift(origin, gauge)

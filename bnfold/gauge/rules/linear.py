@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 
 from bnfold.gauge.units import Units
-from bnfold.network import Node, Opaque, Tensor
+from bnfold.network import Node, OpaqueError, Tensor
 
 
 def _weight(node: Node, index: int = 1) -> tuple[int, ...]:
     """The shape of a constant weight."""
     weight = node.input(index)
     if weight is None or weight.constant is None:
-        raise Opaque
+        raise OpaqueError
     return tuple(int(extent) for extent in weight.constant.shape)
 
 
@@ -25,7 +25,7 @@ def _activation(node: Node) -> tuple[Tensor, Tensor]:
     x, y = node.inputs[0], node.outputs[0]
     bias = node.input(2)
     if x is None or y is None or x.constant is not None or (bias is not None and bias.constant is None):
-        raise Opaque
+        raise OpaqueError
     return x, y
 
 
@@ -58,9 +58,7 @@ def conv_transpose(node: Node, units: Units) -> None:
     _emit(node, units, 1, len(weight), weight[1] * int(node.attributes.get("group", 1)))
     if not _every_output_sees_the_whole_kernel(node, weight[2:]):
         x, _ = _activation(node)
-        units.no_shift(
-            units.demand(node, "sums a varying number of inputs, which a shift would change"), units.of(x)
-        )
+        units.no_shift(units.demand(node, "sums a varying number of inputs, which a shift would change"), units.of(x))
 
 
 def gemm(node: Node, units: Units) -> None:
@@ -84,7 +82,7 @@ def matmul(node: Node, units: Units) -> None:
     weight = _weight(node)
     x, _ = _activation(node)
     if len(weight) != 2 or x.shape is None or len(x.shape) < 2:
-        raise Opaque
+        raise OpaqueError
     _emit(node, units, -1, len(x.shape), weight[1])
 
 

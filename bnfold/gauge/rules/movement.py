@@ -7,14 +7,14 @@ import numpy as np
 from bnfold.gauge.linear_system import GROUND, Ids
 from bnfold.gauge.rules.reshape import reshaped
 from bnfold.gauge.units import MAX_GAUGE, Units
-from bnfold.network import Node, Opaque, Tensor
+from bnfold.network import Node, OpaqueError, Tensor
 
 
 def _ends(node: Node) -> tuple[Tensor, Tensor, int]:
     """Input, output and the rank of the input."""
     x, y = node.inputs[0], node.outputs[0]
     if x is None or y is None or x.shape is None or x.constant is not None:
-        raise Opaque
+        raise OpaqueError
     return x, y, len(x.shape)
 
 
@@ -30,7 +30,7 @@ def dropout(node: Node, units: Units) -> None:
     trains = node.version < 7 and not node.attributes.get("is_test", 0)
     masked = any(output is not None and output.name in units.readers for output in node.outputs[1:])
     if trains or masked or (training is not None and bool(np.any(training))):
-        raise Opaque
+        raise OpaqueError
     identity(node, units)
 
 
@@ -45,7 +45,7 @@ def reshape(node: Node, units: Units) -> None:
     """Reshape, Flatten, Squeeze, Unsqueeze: the shapes that shape inference found say all."""
     x, y, _ = _ends(node)
     if y.shape is None:
-        raise Opaque
+        raise OpaqueError
     assert x.shape is not None
     units.gauges[y.name] = reshaped(units.of(x), x.shape, y.shape)
 
@@ -54,7 +54,7 @@ def expand(node: Node, units: Units) -> None:
     """Expand: new axes come in front, and copies share the units of what they copy."""
     x, y, rank = _ends(node)
     if y.shape is None:
-        raise Opaque
+        raise OpaqueError
     gauge = units.of(x)
     units.gauges[y.name] = gauge.reshape((1,) * (len(y.shape) - rank) + gauge.shape)
 
@@ -64,11 +64,11 @@ def concat(node: Node, units: Units) -> None:
     xs = [tensor for tensor in node.inputs if tensor is not None]
     y = node.outputs[0]
     if y is None or y.shape is None:
-        raise Opaque
+        raise OpaqueError
     axis = int(node.attributes["axis"]) % len(y.shape)
     gauges = [units.of(x) for x in xs]
     if any(gauge.ndim != len(y.shape) for gauge in gauges):
-        raise Opaque
+        raise OpaqueError
     if all(gauge.size == 1 and gauge.reshape(-1)[0] == GROUND for gauge in gauges):
         units.gauges[y.name] = gauges[0]
         return
@@ -77,11 +77,11 @@ def concat(node: Node, units: Units) -> None:
     for x, gauge in zip(xs, gauges, strict=True):
         extent = x.extent(axis)
         if extent is None:
-            raise Opaque
+            raise OpaqueError
         shape[axis] = extent
         parts.append(np.broadcast_to(gauge, shape))
     if sum(part.size for part in parts) > MAX_GAUGE:
-        raise Opaque
+        raise OpaqueError
     units.gauges[y.name] = np.concatenate(parts, axis)
 
 
@@ -102,7 +102,7 @@ def split(node: Node, units: Units) -> None:
     sizes = [tensor.extent(axis) for tensor in outputs]
     known = [size for size in sizes if size is not None]
     if len(known) < len(node.outputs) or sum(known) != gauge.shape[axis]:
-        raise Opaque
+        raise OpaqueError
     parts = np.split(gauge, np.cumsum(known)[:-1], axis)
     for tensor, part in zip(outputs, parts, strict=True):
         units.gauges[tensor.name] = part
@@ -116,7 +116,7 @@ def slice_(node: Node, units: Units) -> None:
         starts, ends = node.parameter(1, "starts"), node.parameter(2, "ends")
         axes, steps = node.parameter(3, "axes"), node.parameter(4, "steps")
         if starts is None or ends is None:
-            raise Opaque
+            raise OpaqueError
         index = [slice(None)] * rank
         for i in range(starts.size):
             axis = i if axes is None else int(axes[i]) % rank
@@ -124,7 +124,7 @@ def slice_(node: Node, units: Units) -> None:
                 index[axis] = slice(int(starts[i]), int(ends[i]), 1 if steps is None else int(steps[i]))
         gauge = gauge[tuple(index)]
         if not gauge.size:
-            raise Opaque
+            raise OpaqueError
     units.gauges[y.name] = gauge
 
 
@@ -134,14 +134,14 @@ def gather(node: Node, units: Units) -> None:
     axis = int(node.attributes.get("axis", 0)) % rank
     gauge, indices = units.of(x), node.input(1)
     if indices is None or indices.shape is None:
-        raise Opaque
+        raise OpaqueError
     if gauge.shape[axis] == 1:
         shape = gauge.shape[:axis] + (1,) * len(indices.shape) + gauge.shape[axis + 1 :]
         units.gauges[y.name] = gauge.reshape(shape)
         return
     chosen = indices.value()
     if chosen is None:
-        raise Opaque
+        raise OpaqueError
     units.gauges[y.name] = np.take(gauge, chosen.astype(np.int64), axis)
 
 
@@ -173,7 +173,7 @@ def space_to_depth(node: Node, units: Units) -> None:
 def _channels(node: Node, units: Units) -> Ids:
     x, _, rank = _ends(node)
     if rank != 4:
-        raise Opaque
+        raise OpaqueError
     positions = units.demand(node, "rearranges positions, which must share their units")
     return units.along(positions, units.of(x), 1)
 
@@ -184,13 +184,13 @@ def pad(node: Node, units: Units) -> None:
     pads = node.parameter(1, "pads")
     mode = node.attributes.get("mode", "constant")
     if pads is None or node.input(3) is not None or mode not in ("constant", "reflect", "edge", "wrap"):
-        raise Opaque
+        raise OpaqueError
     before, after = pads[:rank].astype(int), pads[rank:].astype(int)
     gauge = units.of(x)
     moved = [axis for axis in range(rank) if gauge.shape[axis] > 1 and (before[axis] or after[axis])]
     if mode != "constant":
         if any(min(before[axis], after[axis]) < 0 for axis in moved):
-            raise Opaque
+            raise OpaqueError
         widths = [(before[axis], after[axis]) if axis in moved else (0, 0) for axis in range(rank)]
         units.gauges[y.name] = np.pad(gauge, widths, mode=mode)
         return
@@ -198,7 +198,7 @@ def pad(node: Node, units: Units) -> None:
     if grows.any():
         value = node.parameter(2, "value")
         if value is not None and np.any(value != 0):
-            raise Opaque
+            raise OpaqueError
         if any(grows[axis] for axis in range(rank) if axis not in moved):
             units.no_shift(units.demand(node, "pads with zeros, which a shift would change"), gauge)
     for axis in moved:
@@ -224,13 +224,12 @@ def resize(node: Node, units: Units) -> None:
     """Resize, Upsample off the gauge axis. Nearest and linear weights sum to 1; cubic ones only nearly."""
     x, y, rank = _ends(node)
     if node.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize" or y.shape is None:
-        raise Opaque
+        raise OpaqueError
     gauge = units.of(x)
     if any(
-        gauge.shape[axis] > 1 and (x.extent(axis) is None or x.extent(axis) != y.extent(axis))
-        for axis in range(rank)
+        gauge.shape[axis] > 1 and (x.extent(axis) is None or x.extent(axis) != y.extent(axis)) for axis in range(rank)
     ):
-        raise Opaque
+        raise OpaqueError
     if node.attributes.get("mode", "nearest") == "cubic":
         origin = units.demand(node, "interpolates with weights that sum to 1 only nearly")
         units.no_shift(origin, gauge)

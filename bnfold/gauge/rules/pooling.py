@@ -7,13 +7,13 @@ import math
 from bnfold.gauge.linear_system import Ids
 from bnfold.gauge.rules.linear import pads_with_zeros
 from bnfold.gauge.units import Units
-from bnfold.network import Node, Opaque, Tensor
+from bnfold.network import Node, OpaqueError, Tensor
 
 
 def _ends(node: Node) -> tuple[Tensor, Tensor]:
     x, y = node.inputs[0], node.outputs[0]
     if x is None or y is None:
-        raise Opaque
+        raise OpaqueError
     return x, y
 
 
@@ -44,7 +44,7 @@ def _reduced(node: Node, units: Units) -> tuple[Ids, list[int]]:
     """The gauge after a reduction, and the axes reduced."""
     x, y = _ends(node)
     if x.shape is None or y.shape is None:
-        raise Opaque
+        raise OpaqueError
     rank = len(x.shape)
     given = node.parameter(1, "axes")
     axes = [] if given is None else [int(axis) % rank for axis in given.reshape(-1)]

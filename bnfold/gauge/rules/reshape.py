@@ -10,7 +10,7 @@ import numpy as np
 from bnfold.gauge.linear_system import Ids
 from bnfold.gauge.rules.affine import compressed
 from bnfold.gauge.units import MAX_GAUGE
-from bnfold.network import Dim, Opaque
+from bnfold.network import Dim, OpaqueError
 
 
 def reshaped(gauge: Ids, source: Sequence[Dim], target: Sequence[Dim]) -> Ids:
@@ -20,11 +20,12 @@ def reshaped(gauge: Ids, source: Sequence[Dim], target: Sequence[Dim]) -> Ids:
     uniform, whatever its extents; any other is written out element by element.
 
     Raises:
-        Opaque: the gauge varies along axes whose extents are not known.
+        OpaqueError: the gauge varies along axes whose extents are not known.
     """
     if gauge.size == 1:
         return gauge.reshape((1,) * len(target))
-    expanded, result = [], []
+    expanded: list[int] = []
+    result: list[int] = []
     first = 0
     for group, image in _groups(*_aligned(source, target)):
         extents = gauge.shape[first : first + len(group)]
@@ -33,14 +34,14 @@ def reshaped(gauge: Ids, source: Sequence[Dim], target: Sequence[Dim]) -> Ids:
             expanded += extents
             result += [1] * len(image)
             continue
-        if not all(isinstance(dim, int) for dim in (*group, *image)):
-            raise Opaque
-        expanded += group
-        result += image
+        known, wanted = ([dim for dim in dims if isinstance(dim, int)] for dims in (group, image))
+        if len(known) < len(group) or len(wanted) < len(image):
+            raise OpaqueError
+        expanded += known
+        result += wanted
     if math.prod(expanded) > MAX_GAUGE:
-        raise Opaque
-    written: Ids = compressed(np.broadcast_to(gauge, expanded).reshape(result))
-    return written
+        raise OpaqueError
+    return compressed(np.broadcast_to(gauge, expanded).reshape(result))
 
 
 def _aligned(source: Sequence[Dim], target: Sequence[Dim]) -> tuple[list[Dim], list[Dim]]:

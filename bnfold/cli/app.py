@@ -1,0 +1,52 @@
+"""The `bnfold` command and what all its subcommands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bnfold.cli import guard
+from bnfold.cli.bench import bench
+from bnfold.cli.fold import fold
+from bnfold.cli.inspect import inspect
+from bnfold.cli.verify import verify
+
+app = typer.Typer(
+    name="bnfold",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"bnfold {version('bnfold')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the Python traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Fold batch normalization out of trained CNNs, and prove that nothing changed."""
+    guard.debug = debug
+
+
+for command in (fold, inspect, verify, bench):
+    app.command()(guard.guarded(command))
+
+
+def main() -> None:
+    """Run the command line; exits with the code that `bnfold.errors` documents."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(guard.INTERRUPTED) from None

@@ -1,0 +1,49 @@
+"""bnfold fold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnfold.cli.options import Data, Input, Json, Seconds, parse_shapes
+
+
+def fold(
+    source: Annotated[Path, typer.Argument(help="An .onnx file, or a PyTorch .pt/.pth checkpoint.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The ONNX file to write.")],
+    input_: Input = None,
+    data: Data = None,
+    json_: Json = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, prove and measure, but write nothing.")] = False,
+    verify: Annotated[bool, typer.Option(help="Prove that the model computes the same.")] = True,
+    bench: Annotated[bool, typer.Option(help="Measure latency before and after.")] = True,
+    seconds: Seconds = 10.0,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace the output if it exists.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
+) -> None:
+    """Fold every batch normalization and per-channel affine operator that exact algebra allows."""
+    from bnfold import pipeline
+    from bnfold.cli.output import progress, show
+    from bnfold.report import terminal
+
+    shapes = parse_shapes(input_)
+    try:
+        with progress() as tell:
+            report = pipeline.fold(
+                source,
+                output,
+                shapes=shapes,
+                data=data,
+                verify=verify,
+                bench=bench,
+                bench_seconds=seconds,
+                dry_run=dry_run,
+                force=force,
+                progress=tell,
+            ).report
+    except pipeline.FoldDiffersError as error:
+        show(terminal.fold_report(error.report, verbose=verbose), error.report.to_json(), json_)
+        raise
+    show(terminal.fold_report(report, verbose=verbose, dry_run=dry_run), report.to_json(), json_)

@@ -1,0 +1,27 @@
+"""bnfold inspect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnfold.cli.options import Input, Json, parse_shapes
+
+
+def inspect(
+    source: Annotated[Path, typer.Argument(help="An .onnx file, or a PyTorch .pt/.pth checkpoint.")],
+    input_: Input = None,
+    json_: Json = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
+) -> None:
+    """Say what would be folded and what would stay, and why; write and run nothing."""
+    from bnfold import pipeline
+    from bnfold.cli.output import progress, show
+    from bnfold.report import terminal
+
+    with progress() as tell:
+        tell("reading and solving")
+        report = pipeline.inspect(source, shapes=parse_shapes(input_))
+    show(terminal.inspect_report(report, verbose=verbose), report.to_json(), json_)

@@ -1,0 +1,50 @@
+"""Where reports and progress go: tables or JSON on stdout, progress on stderr and only on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bnfold.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDTH_IN_LOGS = 100
+
+
+def show(parts: list[RenderableType], data: dict[str, Any], target: str | None) -> None:
+    """Print a report, and write it as JSON where `--json` says; with `-` only the JSON is printed."""
+    if target == "-":
+        print(json.dumps(data, indent=2, allow_nan=False))
+        return
+    if target is not None:
+        _write(Path(target), data)
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_IN_LOGS, highlight=False)
+    for part in parts:
+        console.print(part)
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n")
+    except OSError as error:
+        raise UsageError(f"The JSON report cannot be written to {path}: {error.strerror}.") from None
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A function that says what is being done, with a spinner; silent where stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as status:
+        yield lambda step: status.update(step)

@@ -1,0 +1,46 @@
+"""Judge two models of any kind that bnfold reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bnfold import sources
+from bnfold.sources.onnx import load
+
+if TYPE_CHECKING:
+    from bnfold.verification.verdict import Verification
+
+
+def verify(
+    reference: Any,
+    candidate: Any,
+    *,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    data: str | Path | None = None,
+) -> Verification:
+    """Judge whether `candidate` computes what `reference` computes.
+
+    Args:
+        reference, candidate: paths to .onnx files or PyTorch checkpoints, ONNX models, or `nn.Module`s.
+        shapes: input shapes by name, where the models do not tell them.
+        data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`.
+
+    Returns:
+        The verdict with its numbers; "different" is an answer here, not an exception.
+
+    Raises:
+        UsageError: the interfaces differ, or shapes or data do not fit.
+        SourceError: a model is missing, damaged or not supported, or ONNX Runtime cannot run the reference.
+    """
+    from bnfold.verification.inputs import load_data, make_batches, specs_of
+    from bnfold.verification.verify import verify_files
+
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(sources.opened(model, shapes)) for model in (reference, candidate))
+        specs = specs_of(load(first.path))
+        batches = make_batches(specs, overrides=first.shapes)
+        samples = None if data is None else load_data(Path(data), specs)
+        return verify_files(first.path, second.path, batches, samples)

@@ -1,0 +1,47 @@
+"""Measure models of any kind that bnfold reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from bnfold import sources
+from bnfold.errors import UsageError
+from bnfold.sources.onnx import load
+
+if TYPE_CHECKING:
+    from bnfold.latency.bench import BenchResult
+
+
+def bench(
+    models: Sequence[Any],
+    *,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    seconds: float = 20.0,
+    threads: int = 1,
+) -> BenchResult:
+    """Measure latency on ONNX Runtime's CPU provider, at graph optimization levels disabled and all.
+
+    Args:
+        models: paths to .onnx files or PyTorch checkpoints, ONNX models, or `nn.Module`s; the first is the reference.
+        shapes: input shapes by name, where the models do not tell them.
+        seconds: measuring time in all.
+        threads: intra-op threads of each session.
+
+    Raises:
+        UsageError: a shape does not fit.
+        SourceError: a model is missing, damaged or not supported, or ONNX Runtime cannot load it.
+    """
+    from bnfold.latency.bench import bench as measure
+    from bnfold.verification.inputs import make_batches, specs_of
+
+    if not models:
+        raise UsageError("There is no model to measure; name at least one.")
+    with ExitStack() as stack:
+        opened = [stack.enter_context(sources.opened(model, shapes)) for model in models]
+        specs = specs_of(load(opened[0].path))
+        batch, *_ = make_batches(specs, overrides=opened[0].shapes)
+        names = [source.name for source in opened]
+        unique = names if len(set(names)) == len(names) else None
+        return measure([source.path for source in opened], batch.feeds, seconds=seconds, threads=threads, names=unique)

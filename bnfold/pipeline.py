@@ -1,0 +1,240 @@
+"""The main job: read, solve, apply, prove, write, measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import onnx_ir as ir
+
+from bnfold import save, sources
+from bnfold.errors import NotEquivalentError
+from bnfold.gauge.solve import solve
+from bnfold.graph.apply import OutOfRangeError, apply_plan
+from bnfold.graph.constants import evaluate_constants
+from bnfold.graph.facts import Facts, read_facts
+from bnfold.plan import SENTENCES, Code, Plan, Reason
+from bnfold.report.data import Counts, FoldReport
+from bnfold.sources import Source
+from bnfold.sources.onnx import load
+from bnfold.verification.verdict import Verification, not_run
+
+if TYPE_CHECKING:
+    from bnfold.latency.bench import BenchResult
+    from bnfold.verification.inputs import Batch, Data
+
+Progress = Callable[[str], None]
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What `fold` returns.
+
+    Attributes:
+        model: the folded model, weights in its stored types.
+        plan: every decision, and the units of every tensor.
+        report: counts, proof and latency, with `to_json()`.
+    """
+
+    model: ir.Model
+    plan: Plan
+    report: FoldReport
+
+
+@dataclass(frozen=True)
+class _Planned:
+    prepared: ir.Model
+    facts: Facts
+    plan: Plan
+
+
+def inspect(source: Any, *, shapes: Shapes | None = None) -> FoldReport:
+    """Say what `fold` would do, without writing or running anything.
+
+    Args:
+        source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
+        shapes: input shapes by name, where the source does not tell them.
+
+    Raises:
+        SourceError, UsageError, MissingExtraError: as `fold`.
+    """
+    with sources.opened(source, shapes) as opened:
+        planned, folded = _plan(opened.path)
+        return _report(opened, None, planned, folded, not_run("Nothing was written, so nothing was verified."))
+
+
+def fold(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    shapes: Shapes | None = None,
+    data: str | Path | None = None,
+    verify: bool = True,
+    bench: bool = False,
+    bench_seconds: float = 10.0,
+    dry_run: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> FoldResult:
+    """Fold every batch normalization and per-channel affine operator that exact algebra allows.
+
+    Args:
+        source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
+        output: the ONNX file to write; None returns the model only.
+        shapes: input shapes by name, batch first; needed for a module whose input shape nothing tells.
+        data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`.
+        verify: prove that the model computes the same; nothing is written when it does not.
+        bench: measure latency on ONNX Runtime before and after.
+        bench_seconds: how long to measure.
+        dry_run: do everything except writing `output`.
+        force: replace `output` if it exists.
+        progress: called with the name of each step.
+
+    Raises:
+        NotEquivalentError: the proof failed; its `report` attribute holds the numbers.
+        UsageError: the output exists or cannot be written, or a shape does not fit.
+        SourceError: the source is missing, damaged or not supported.
+        MissingExtraError: PyTorch is needed and not installed.
+    """
+    tell = progress or (lambda _: None)
+    target = None if output is None else Path(output)
+    if target is not None and not dry_run:
+        save.check_output(target, force=force)
+    tell("reading the model")
+    with sources.opened(source, shapes) as opened, _workplace(target, dry_run) as staged:
+        batches, samples = _inputs(opened, data) if verify or bench else ([], None)
+        tell("solving")
+        planned, folded = _plan(opened.path)
+        save.write(folded, staged)
+        verification = not_run("Verification was switched off.")
+        if verify:
+            tell("verifying")
+            verification = _verify(opened.path, planned, staged, batches, samples, tell)
+        report = _report(opened, target, planned, folded, verification)
+        if verification.verdict == "different":
+            raise FoldDiffersError(report)
+        if bench:
+            tell("measuring latency")
+            result, left = _bench(opened.path, staged, batches, bench_seconds)
+            report = replace(report, benchmark=result, left_by_onnxruntime=left)
+        if target is not None and not dry_run:
+            save.publish(staged, target)
+        return FoldResult(_in_memory(folded), planned.plan, report)
+
+
+class FoldDiffersError(NotEquivalentError):
+    """The proof failed and nothing was written."""
+
+    def __init__(self, report: FoldReport) -> None:
+        super().__init__("The folded model does not compute the same, so it was not written.")
+        self.report = report
+
+
+def _workplace(target: Path | None, dry_run: bool) -> AbstractContextManager[Path]:
+    """Where the folded file is built: beside the output if there will be one, in a temporary folder otherwise."""
+    return _temporary() if target is None or dry_run else save.staging(target)
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="bnfold-") as folder:
+        yield Path(folder, "folded.onnx")
+
+
+def _plan(path: Path) -> tuple[_Planned, ir.Model]:
+    """Solve, apply, and withdraw what leaves the range of a stored type until nothing does."""
+    prepared = load(path)
+    evaluate_constants(prepared)
+    facts = read_facts(prepared)
+    withdrawn: dict[str, Reason] = {}
+    while True:
+        plan = solve(facts.network, withdrawn)
+        folded, sites = _copy(prepared, facts)
+        try:
+            apply_plan(folded, sites, plan)
+            return _Planned(prepared, facts, plan), folded
+        except OutOfRangeError as overflow:
+            reason = Reason(Code.RANGE, SENTENCES[Code.RANGE], against=overflow.node)
+            guilty = {d.node: reason for d in plan.decisions if overflow.node in d.into}
+            if not guilty:
+                raise
+            withdrawn |= guilty
+
+
+def _copy(model: ir.Model, facts: Facts) -> tuple[ir.Model, Facts]:
+    """An independent copy of a model, and the same facts about it."""
+    copy = model.clone()
+    twins = dict(zip(model.graph, copy.graph, strict=True))
+    for name, value in model.graph.initializers.items():
+        copy.graph.initializers[name].meta.update(value.meta)
+    nodes = {name: tuple(twins[node] for node in sites) for name, sites in facts.nodes.items()}
+    return copy, Facts(facts.network, nodes)
+
+
+def _inputs(source: Source, data: str | Path | None) -> tuple[list[Batch], Data | None]:
+    from bnfold.verification.inputs import load_data, make_batches, specs_of
+
+    specs = specs_of(load(source.path))
+    samples = None if data is None else load_data(Path(data), specs)
+    return make_batches(specs, overrides=source.shapes), samples
+
+
+def _verify(
+    original: Path,
+    planned: _Planned,
+    folded: Path,
+    batches: Sequence[Batch],
+    samples: Data | None,
+    tell: Progress,
+) -> Verification:
+    from bnfold.verification.verify import verify_fold
+
+    exact, sites = _copy(planned.prepared, planned.facts)
+    apply_plan(exact, sites, planned.plan, exact=True)
+    return verify_fold(
+        load(original),
+        exact,
+        original,
+        folded,
+        batches,
+        samples,
+        progress=lambda step: tell(f"verifying: {step}"),
+    )
+
+
+def _bench(original: Path, folded: Path, batches: Sequence[Batch], seconds: float) -> tuple[BenchResult, int]:
+    from bnfold.latency.bench import bench
+    from bnfold.latency.ort_folds import left_by_onnxruntime
+
+    names = ("original", "folded")
+    result = bench([original, folded], batches[0].feeds, seconds=seconds, names=names)
+    return result, left_by_onnxruntime(original, lambda model: sum(read_facts(model).affine_counts()))
+
+
+def _report(
+    source: Source, output: Path | None, planned: _Planned, folded: ir.Model, verification: Verification
+) -> FoldReport:
+    before, after = planned.facts.affine_counts(), read_facts(folded).affine_counts()
+    removed = [decision for decision in planned.plan.decisions if decision.removed]
+    return FoldReport(
+        source=source.name,
+        description=source.description,
+        output=None if output is None else str(output),
+        affine=Counts(before[0], sum(not decision.scalar for decision in removed), after[0]),
+        scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
+        decisions=planned.plan.decisions,
+        verification=verification,
+    )
+
+
+def _in_memory(model: ir.Model) -> ir.Model:
+    """The model with all weights read, for they may lie in a file that is about to go."""
+    for value in model.graph.initializers.values():
+        if isinstance(value.const_value, ir.ExternalTensor):
+            value.const_value = ir.tensor(value.const_value.numpy().copy(), name=value.name)
+    return model

@@ -1,0 +1,82 @@
+"""What a fold found, as data that other programs read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bnfold.plan import Decision
+from bnfold.verification.verdict import Verification
+
+if TYPE_CHECKING:
+    from bnfold.latency.bench import BenchResult
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many operators there were, how many were removed, and how many the written graph has.
+
+    `after` is counted on the written graph, so it checks `before - removed`.
+    """
+
+    before: int
+    removed: int
+    after: int
+
+    def to_json(self) -> dict[str, int]:
+        """Plain data."""
+        return {"before": self.before, "removed": self.removed, "after": self.after}
+
+
+@dataclass(frozen=True)
+class FoldReport:
+    """Everything that `fold` or `inspect` has to say.
+
+    Attributes:
+        source: what was folded, as the user called it.
+        description: what it was recognized as.
+        output: the file written; None if none was asked for.
+        affine: BatchNormalization, and Mul, Add, Sub, Div of floats by a per-channel constant, after constant
+            expressions were evaluated; the Add that is a MatMul's bias does not count.
+        scalar: the same by a constant of one element.
+        decisions: one per operator counted, in graph order.
+        verification: the proof.
+        benchmark: the latency, if it was measured.
+        left_by_onnxruntime: affine operators that ONNX Runtime would itself leave of the original.
+    """
+
+    source: str
+    description: str
+    output: str | None
+    affine: Counts
+    scalar: Counts
+    decisions: tuple[Decision, ...]
+    verification: Verification
+    benchmark: BenchResult | None = None
+    left_by_onnxruntime: int | None = None
+
+    @property
+    def nothing_to_fold(self) -> bool:
+        """Whether the model has no affine operator at all."""
+        return not self.decisions
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON-ready data, as documented in docs/json.md."""
+        data: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "source": self.source,
+            "description": self.description,
+            "output": self.output,
+            "affine": self.affine.to_json(),
+            "scalar": self.scalar.to_json(),
+            "decisions": [decision.to_json() for decision in self.decisions],
+            "verification": self.verification.to_json(),
+        }
+        if self.benchmark is not None:
+            data["benchmark"] = {
+                **self.benchmark.to_json(),
+                "left_by_onnxruntime": self.left_by_onnxruntime,
+            }
+        return data

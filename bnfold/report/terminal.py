@@ -1,0 +1,166 @@
+"""What a terminal shows: the ledger, the proof, the latency; calm, within 100 columns, and good without colour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from bnfold.report import ledger
+from bnfold.report.data import FoldReport
+from bnfold.verification.verdict import Algebra, Verification
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bnfold.latency.bench import BenchResult, Measured
+
+VERDICT_STYLE = {"equivalent": "bold green", "different": "bold red", "not_run": "yellow"}
+
+
+def fold_report(report: FoldReport, *, verbose: bool = False, dry_run: bool = False) -> list[RenderableType]:
+    """The whole of a fold."""
+    parts = [*inspect_report(report, verbose=verbose), *verification(report.verification)]
+    if report.benchmark is not None:
+        parts += [*benchmark(report.benchmark), *_what_onnxruntime_does(report)]
+    if report.verification.verdict == "different":
+        parts.append(Text("Nothing was written.", style="bold red"))
+    elif dry_run:
+        parts.append(Text(f"Dry run: {report.output} was not written."))
+    else:
+        parts.append(Text.assemble("Wrote ", (str(report.output), "bold"), "."))
+    return parts
+
+
+def inspect_report(report: FoldReport, *, verbose: bool = False) -> list[RenderableType]:
+    """The source and the ledger."""
+    head = Text.assemble((report.source, "bold"), f"  {report.description}")
+    if report.nothing_to_fold:
+        return [head, Text("The model has no affine operator, so there is nothing to fold.")]
+    parts: list[RenderableType] = [head, *ledger.tables(report.decisions, verbose=verbose), _summary(report)]
+    return parts
+
+
+def _summary(report: FoldReport) -> Text:
+    sentences = []
+    for name, counts in (("per-channel affine", report.affine), ("scalar", report.scalar)):
+        if counts.before:
+            sentences.append(f"{counts.removed} of {counts.before} {name} operators removed, {counts.after} left")
+    return Text("; ".join(sentences) + ".\n", style="bold")
+
+
+def verification(result: Verification) -> list[RenderableType]:
+    """The verdict with the numbers behind it."""
+    verdict = result.verdict.replace("_", " ")
+    parts: list[RenderableType] = [Text.assemble("Proof: ", (verdict, VERDICT_STYLE[result.verdict]))]
+    table = _table()
+    table.add_column("check")
+    table.add_column("found", justify="right")
+    table.add_column("bound", justify="right")
+    table.add_column("meaning")
+    if result.algebra is not None:
+        _add_algebra(table, result.algebra)
+    rounding = result.rounding
+    if rounding is not None and rounding.folded is not None and rounding.original is not None:
+        ratio = "" if rounding.ratio is None else f" ({rounding.ratio:.2g}x)"
+        table.add_row(
+            "rounding",
+            _number(rounding.folded),
+            f"≤ {_number(rounding.allowed)}",
+            f"float32 error of the folded model; the original's own is {_number(rounding.original)}{ratio}",
+        )
+    accuracy = result.accuracy
+    if accuracy is not None:
+        table.add_row(
+            "accuracy",
+            f"{accuracy.after:.2%}",
+            f"was {accuracy.before:.2%}",
+            f"{accuracy.changed} of {accuracy.samples} predictions changed",
+        )
+    if table.row_count:
+        parts.append(table)
+    parts += [Text(f"  {sentence}") for sentence in result.sentences]
+    parts.append(Text(""))
+    return parts
+
+
+def _add_algebra(table: Table, algebra: Algebra) -> None:
+    meaning = "largest relative difference in float64, weights unrounded"
+    if algebra.weights is None:
+        meaning = f"largest relative difference in {algebra.precision}; weight rounding explains the bound"
+    table.add_row("algebra", _number(algebra.max_rel), f"≤ {_number(algebra.bound)}", meaning)
+    if algebra.weights is not None:
+        table.add_row(
+            "weights",
+            f"{algebra.weights.max_ulp:.3g} ulp",
+            "≤ 0.5 ulp",
+            f"{algebra.weights.checked:,} stored numbers against their exact values",
+        )
+    if algebra.file is not None:
+        table.add_row(
+            "file",
+            _number(algebra.file.max_rel),
+            f"≤ {_number(algebra.file.bound)}",
+            "largest relative difference in float64 of the stored file",
+        )
+
+
+def benchmark(result: BenchResult) -> list[RenderableType]:
+    """Latency, load time and size of every contestant, at every optimization level."""
+    table = _table()
+    for heading in ("optimized", "model"):
+        table.add_column(heading)
+    for heading in ("p50 ms", "p90 ms", "speed-up [95 %]"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for heading in ("load ms", "size MB"):
+        table.add_column(heading, justify="right")
+    compared = {(item.level, item.candidate): item.run for item in result.comparisons}
+    level = None
+    for contestant in result.contestants:
+        comparison = compared.get((contestant.level, contestant.name))
+        speed = ("", "reference")
+        if comparison is not None:
+            ratio = comparison.speedup
+            speed = (f"{ratio.value:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}]", comparison.verdict)
+        first = contestant.level if contestant.level != level else ""
+        level = contestant.level
+        table.add_row(first, contestant.name, *_times(contestant), *speed, *_footprint(contestant))
+    threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
+    head = f"Latency on ONNX Runtime, CPU, {threads}, {result.environment.cpu}"
+    return [Text(head), table, *(Text(f"  Note: {warning}", style="yellow") for warning in result.warnings)]
+
+
+def _times(contestant: Measured) -> tuple[str, str]:
+    return f"{contestant.run.p50 * 1e3:.3f}", f"{contestant.run.p90 * 1e3:.3f}"
+
+
+def _footprint(contestant: Measured) -> tuple[str, str]:
+    return f"{contestant.load.p50 * 1e3:.1f}", f"{contestant.size_bytes / 1e6:.2f}"
+
+
+def _what_onnxruntime_does(report: FoldReport) -> list[RenderableType]:
+    left = report.left_by_onnxruntime
+    if left is None or report.nothing_to_fold:
+        return []
+    ours = report.affine.after + report.scalar.after
+    if left <= ours:
+        sentence = (
+            "ONNX Runtime folds the same operators itself when it loads the original, so here the gain is load time "
+            "and other runtimes, not latency at its default level."
+        )
+    else:
+        sentence = (
+            f"ONNX Runtime by itself would leave {left} affine operators of the original; the folded model has {ours}."
+        )
+    return [Text(f"  {sentence}\n")]
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}" if value else "0"

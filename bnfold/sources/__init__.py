@@ -1,0 +1,85 @@
+"""Where models come from: every kind of input becomes an ONNX file on disk and a name for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bnfold.errors import SourceError
+
+CHECKPOINTS = (".pt", ".pth", ".bin", ".ckpt")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model ready to be folded.
+
+    Attributes:
+        name: what the user called it.
+        path: an ONNX file with the unfolded model.
+        description: one line on what it was recognized as.
+        shapes: input shapes that the user gave and the file does not hold.
+    """
+
+    name: str
+    path: Path
+    description: str
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@contextmanager
+def opened(source: Any, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Iterator[Source]:
+    """Bring a model into ONNX; what is written for that is gone when the context ends.
+
+    Args:
+        source: a path to an .onnx file or a PyTorch checkpoint, an `onnx_ir.Model`, an `onnx.ModelProto`, or an
+            `nn.Module`.
+        shapes: input shapes by name, needed for a module whose input shape nothing tells.
+
+    Raises:
+        SourceError: the file is missing, unreadable or of a kind that is not supported.
+        UsageError: a shape is missing or does not fit.
+        MissingExtraError: PyTorch is needed and not installed.
+    """
+    with TemporaryDirectory(prefix="bnfold-") as folder:
+        exported = Path(folder, "model.onnx")
+        if isinstance(source, str | Path):
+            yield _from_file(Path(source), exported, shapes)
+        elif type(source).__module__.split(".")[0] in ("onnx", "onnx_ir"):
+            from bnfold.sources.onnx import write
+
+            write(source, exported)
+            yield Source("model", exported, "ONNX model in memory", shapes or {})
+        else:
+            from bnfold.sources.module import write_module
+
+            write_module(source, exported, shapes)
+            yield Source(type(source).__name__, exported, f"PyTorch module {type(source).__name__}")
+
+
+def _from_file(path: Path, exported: Path, shapes: Mapping[str, tuple[int, ...]] | None) -> Source:
+    if not path.exists():
+        raise SourceError(f"{path} does not exist.")
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder; give a model file.")
+    if path.stat().st_size == 0:
+        raise SourceError(f"{path} is empty.")
+    if path.suffix.lower() in CHECKPOINTS:
+        from bnfold.sources.checkpoint import read_checkpoint
+        from bnfold.sources.module import write_module
+
+        checkpoint = read_checkpoint(path)
+        known = shapes or checkpoint.input_shapes
+        write_module(checkpoint.module, exported, known)
+        return Source(str(path), exported, checkpoint.description)
+    if path.suffix.lower() != ".onnx":
+        kinds = ", ".join((".onnx", *CHECKPOINTS))
+        raise SourceError(f"{path} is of no kind that bnfold reads; it reads {kinds} files.")
+    from bnfold.sources.onnx import check
+
+    check(path)
+    return Source(str(path), path, "ONNX model", shapes or {})

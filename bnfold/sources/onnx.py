@@ -1,0 +1,49 @@
+"""Reading ONNX files, and telling a damaged one from a good one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveInitializersFromInputsPass
+
+from bnfold.errors import SourceError
+
+OVERRIDABLE_SINCE = 4
+"""Before this IR version every initializer had to be an input as well, and none could be overridden."""
+
+
+def check(path: Path) -> None:
+    """Raise `SourceError` if the file is no valid ONNX model."""
+    try:
+        onnx.checker.check_model(str(path))
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise SourceError(f"{path} is not a valid ONNX model: {first.rstrip('.')}.") from None
+
+
+def load(path: Path) -> ir.Model:
+    """Read an ONNX file; external data stays on disk until it is used.
+
+    Raises:
+        SourceError: it cannot be parsed.
+    """
+    try:
+        model = ir.load(path)
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise SourceError(f"{path} cannot be read as an ONNX model: {first.rstrip('.')}.") from None
+    if (model.ir_version or 0) < OVERRIDABLE_SINCE:
+        RemoveInitializersFromInputsPass()(model)
+        model.ir_version = OVERRIDABLE_SINCE
+    return model
+
+
+def write(model: Any, path: Path) -> None:
+    """Write an `onnx_ir.Model` or `onnx.ModelProto` to a file; the model is not changed."""
+    if isinstance(model, onnx.ModelProto):
+        onnx.save(model, path)
+    else:
+        ir.save(model, path)
