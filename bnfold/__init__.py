@@ -1,1 +1,33 @@
-"""Fold batch normalization out of trained convolutional networks."""
+"""Fold batch normalization out of trained convolutional networks, and prove that nothing changed.
+
+Importing this package imports neither torch nor onnxruntime; its functions import what they need.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bnfold.judge import verify as verify
+    from bnfold.measure import bench as bench
+    from bnfold.pipeline import FoldResult as FoldResult
+    from bnfold.pipeline import fold as fold
+    from bnfold.pipeline import inspect as inspect
+
+_HOMES = {
+    "FoldResult": "pipeline",
+    "bench": "measure",
+    "fold": "pipeline",
+    "inspect": "pipeline",
+    "verify": "judge",
+}
+
+__all__ = ["FoldResult", "bench", "fold", "inspect", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bnfold' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"bnfold.{_HOMES[name]}"), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Checkpoint:
     Attributes:
         module: in eval mode.
         description: what the file was recognized as.
-        input_shapes: shapes that the file itself states, by input name; empty if it states none.
+        input_shapes: shapes that the file states, or that are usual for what was recognized; empty if neither.
     """
 
     module: torch.nn.Module
@@ -57,20 +58,27 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise SourceError(f"{path} holds no state dict; save the module or its `state_dict()`.")
     module = zoo.recognize(state).eval()
     stated = content.get("input_shape")
-    shapes = {"": tuple(int(extent) for extent in stated)} if stated is not None else {}
-    return Checkpoint(module, f"state dict, recognized as {_label(module)}", shapes)
-
-
-def _label(module: torch.nn.Module) -> str:
+    shape = _usual_shape(module) if stated is None else tuple(int(extent) for extent in stated)
     parameters = sum(parameter.numel() for parameter in module.parameters())
-    return f"{type(module).__name__} with {parameters:,} parameters"
+    recognized = f"state dict of a {type(module).__name__} with {parameters:,} parameters"
+    return Checkpoint(module, f"{recognized}, input {'x'.join(map(str, shape))}", {"": shape})
+
+
+def _usual_shape(module: torch.nn.Module) -> tuple[int, ...]:
+    """Images of 224 x 224 for the stem made for ImageNet, of 32 x 32 for the one made for CIFAR."""
+    import torch
+
+    first = next(part for part in module.modules() if isinstance(part, torch.nn.Conv2d))
+    extent = 32 if first.stride == (1, 1) else 224
+    return (1, first.in_channels, extent, extent)
 
 
 def _unpickle(path: Path) -> Any:
     import torch
 
     try:
-        with torch.serialization.safe_globals(_allowed()):
+        with torch.serialization.safe_globals(_allowed()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error)) or re.search(r"Unsupported class ([\w.]+)", str(error))

@@ -1,0 +1,26 @@
+"""Operators for which `onnx.reference` is inexact, wrong or slow."""
+
+from bnfold.verification.operators.convolution import Conv, ConvTranspose
+from bnfold.verification.operators.elementwise import Cast, Erf, LogSoftmax, Softmax
+from bnfold.verification.operators.normalization import LRN, BatchNormalization, TrainingModeError
+from bnfold.verification.operators.pooling import AveragePool, MaxPool
+from bnfold.verification.operators.shaping import Loop, Pad, Resize, Upsample
+
+OPERATORS = (
+    AveragePool,
+    BatchNormalization,
+    Cast,
+    Conv,
+    ConvTranspose,
+    Erf,
+    Loop,
+    LogSoftmax,
+    LRN,
+    MaxPool,
+    Pad,
+    Resize,
+    Softmax,
+    Upsample,
+)
+
+__all__ = ["OPERATORS", "TrainingModeError"]

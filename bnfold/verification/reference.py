@@ -1,0 +1,216 @@
+"""A float64 interpreter for ONNX models: the truth that float32 runtimes are measured against.
+
+Every float16, bfloat16 and float32 initializer, constant and input becomes float64, and so does the result of
+every cast to one of these types. The operators are those of `onnx.reference`, except the ones in
+`bnfold.verification.operators`. An operator that would narrow, draw random numbers or is unknown is an error
+with its name, never a silent loss of precision.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import RuntimeContextError
+
+from bnfold.errors import BnfoldError
+from bnfold.verification.operators import OPERATORS
+from bnfold.verification.precision import NARROW, Array, widen
+
+Parameters = Callable[[str, Array], Array]
+
+# Their results are exact in float32, whatever type the model asks for.
+_EXACT_SOURCES = {"Constant", "ConstantOfShape", "EyeLike"}
+_RANDOM = {
+    "Bernoulli",
+    "Multinomial",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+}
+_FLOAT32_INSIDE = {"AffineGrid", "CausalConvWithState", "GridSample", "LinearAttention", "MelWeightMatrix"}
+
+
+class Float64Error(BnfoldError):
+    """An operator of the model cannot be evaluated in float64; the message names it."""
+
+
+class Reference:
+    """A model made ready to run in float64.
+
+    Args:
+        model: functions and subgraphs included; initializers may be stored in any mix of float types.
+        parameters: called with the name and the stored array of every float initializer and Constant; returns
+            the values to compute with (float64). Default: the stored values.
+
+    Raises:
+        Float64Error: the model has an operator that cannot be evaluated in float64.
+    """
+
+    def __init__(self, model: ir.Model, parameters: Parameters | None = None) -> None:
+        self.outputs = [_name(value) for value in model.graph.outputs]
+        self._parameters = parameters or _as_stored
+        try:
+            self._evaluator = _Evaluator(_skeleton(model))
+        except Float64Error:
+            raise
+        except Exception as error:
+            raise Float64Error(f"The model cannot be evaluated in float64: {_one_line(error)}") from error
+        for node in self._evaluator.rt_nodes_:
+            if node.op_type == "Constant" and isinstance(getattr(node, "cst", None), np.ndarray):
+                node.cst = self._read(node.output[0], node.cst)
+        self._initializers = {
+            name: self._read(name, value.const_value.numpy())
+            for name, value in model.graph.initializers.items()
+            if value.const_value is not None
+        }
+
+    def run(self, feeds: Mapping[str, Array], keep: Collection[str] | None = None) -> dict[str, Array]:
+        """Outputs by name, and the intermediates named in `keep` that the model has.
+
+        Args:
+            feeds: every input without initializer, by name, in any float type.
+            keep: intermediates to return too; all others are freed after their last reader.
+
+        Raises:
+            Float64Error: an operator failed or would have narrowed its result.
+        """
+        wanted = list(dict.fromkeys([*self.outputs, *(keep or ())]))
+        given = self._initializers | {name: widen(np.asarray(value)) for name, value in feeds.items()}
+        with np.errstate(all="ignore"):
+            results = self._evaluator.evaluate(given, wanted)
+        return {name: results[name] for name in wanted if name in results}
+
+    def _read(self, name: str, stored: Array) -> Array:
+        if stored.dtype in NARROW or stored.dtype == np.float64:
+            return np.asarray(self._parameters(name, stored), np.float64)
+        return stored
+
+
+class _Evaluator(ReferenceEvaluator):
+    """`onnx.reference` with float64 throughout, our operators at every depth, and intermediates freed."""
+
+    def __init__(self, proto: Any, **options: Any) -> None:
+        super().__init__(proto, **{**options, "new_ops": list(OPERATORS)})
+
+    def _init(self) -> None:
+        super()._init()
+        self.rt_inits_ = {name: widen(value) for name, value in self.rt_inits_.items()}
+        self._reads = [_names_read(node.onnx_node) for node in self.rt_nodes_]
+        self._last: list[set[str]] = []
+        seen: set[str] = set()
+        for reads in reversed(self._reads):
+            self._last.append(reads - seen)
+            seen |= reads
+        self._last.reverse()
+
+    def _load_impl(self, node: onnx.NodeProto, input_types: Any = None) -> Any:
+        if node.domain in ("", "ai.onnx") and node.op_type in _RANDOM:
+            raise Float64Error(f"Operator {_title(node)} draws random numbers.")
+        if node.domain in ("", "ai.onnx") and node.op_type in _FLOAT32_INSIDE:
+            raise Float64Error(f"Operator {_title(node)} has no float64 implementation.")
+        try:
+            return super()._load_impl(node, input_types)
+        except (RuntimeContextError, Float64Error):
+            raise
+        except (NotImplementedError, RuntimeError) as error:
+            raise Float64Error(f"Operator {_title(node)} has no float64 implementation.") from error
+
+    def run(  # type: ignore[override]
+        self,
+        output_names: Any,
+        feed_inputs: dict[str, Any],
+        attributes: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> list[Any]:
+        """Outputs of a function body or subgraph, in order (called by `onnx.reference`)."""
+        names = output_names or self.output_names_
+        results = self.evaluate(self.rt_inits_ | feed_inputs, names, attributes)
+        return [results[name] for name in names]
+
+    def evaluate(
+        self, given: Mapping[str, Any], wanted: Iterable[str], attributes: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """All values still alive after the last node: the wanted ones and what nobody reads."""
+        results: dict[str, Any] = {"": None, **given}
+        held = {"", *wanted}
+        for node, last in zip(self.rt_nodes_, self._last, strict=True):
+            extra: dict[str, Any] = {}
+            if node.has_linked_attribute and attributes:
+                extra["linked_attributes"] = attributes
+            if node.need_context():
+                extra["context"] = results
+            try:
+                outputs = node.run(*(results[name] for name in node.input), **extra)
+            except BnfoldError as error:
+                raise error if isinstance(error, Float64Error) else Float64Error(str(error)) from error
+            except Exception as error:
+                raise Float64Error(f"Operator {_title(node.onnx_node)} failed: {_one_line(error)}") from error
+            for name, value in zip(node.output, outputs, strict=False):
+                results[name] = _checked(node.onnx_node, value)
+            for name in last - held:
+                results.pop(name, None)
+        return results
+
+
+def _checked(node: onnx.NodeProto, value: Any) -> Any:
+    if node.op_type in _EXACT_SOURCES:
+        return widen(value)
+    for part in value if isinstance(value, list) else [value]:
+        if isinstance(part, np.ndarray) and part.dtype in NARROW:
+            raise Float64Error(f"Operator {_title(node)} computes in {part.dtype}.")
+    return value
+
+
+def _names_read(node: onnx.NodeProto) -> set[str]:
+    """Inputs of a node and everything its subgraphs take from outside."""
+    names = set(node.input)
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            inner: set[str] = set().union(*map(_names_read, graph.node), (o.name for o in graph.output))
+            names |= inner - {output for inside in graph.node for output in inside.output}
+    return names
+
+
+def _skeleton(model: ir.Model) -> onnx.ModelProto:
+    """The model without its top-level initializers, which may exceed what one protobuf message can hold."""
+    graph = onnx.GraphProto(name=model.graph.name or "graph")
+    for value in model.graph.inputs:
+        graph.input.append(_wide_type(value))
+    for value in model.graph.outputs:
+        graph.output.append(_wide_type(value))
+    for node in model.graph:
+        graph.node.append(ir.serde.serialize_node(node))
+    opsets = [onnx.OperatorSetIdProto(domain=d, version=v) for d, v in model.opset_imports.items()]
+    functions = [ir.serde.serialize_function(function) for function in model.functions.values()]
+    for function in functions:
+        del function.value_info[:]
+    return onnx.ModelProto(ir_version=model.ir_version, graph=graph, opset_import=opsets, functions=functions)
+
+
+def _wide_type(value: ir.Value) -> onnx.ValueInfoProto:
+    info = onnx.ValueInfoProto(name=_name(value))
+    narrow = value.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
+    kind = ir.DataType.DOUBLE if narrow else value.dtype or ir.DataType.UNDEFINED
+    info.type.tensor_type.elem_type = kind.value
+    return info
+
+
+def _name(value: ir.Value) -> str:
+    return value.name or ""
+
+
+def _title(node: onnx.NodeProto) -> str:
+    domain = f"{node.domain}." if node.domain else ""
+    return f"{domain}{node.op_type} ({node.name})" if node.name else f"{domain}{node.op_type}"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _as_stored(_: str, stored: Array) -> Array:
+    return stored.astype(np.float64)

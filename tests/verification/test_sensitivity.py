@@ -1,0 +1,53 @@
+"""What moved weights do to outputs."""
+
+import numpy as np
+from bn_nets import Net, as_ir, single
+
+from bnfold.verification import Reference, make_batches, specs_of
+from bnfold.verification.precision import ulp
+from bnfold.verification.sensitivity import every_weight, explained, relative_error, rewritten_weights
+
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def test_weights_move_at_most_half_a_unit_and_the_same_way_each_time():
+    w = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    moved = every_weight(1)("w", w)
+    assert 0.45 < (np.abs(moved - w) / ulp(w, F32)).max() <= 0.5
+    np.testing.assert_array_equal(moved, every_weight(1)("w", w))
+    assert (moved != every_weight(2)("w", w)).mean() > 0.9
+    np.testing.assert_array_equal(every_weight(1)("w", np.array([2, 0.5], np.float32)), [2, 0.5])
+
+
+def test_only_rewritten_weights_move():
+    types = {"a": F32, "b": F64}
+    change = rewritten_weights(types, F32, 0)
+    w = np.array([0.1, 0.2])
+    assert (change("a", w) != w).all()
+    assert (change("unknown", w) != w).all()
+    np.testing.assert_array_equal(change("b", w), w)
+    np.testing.assert_array_equal(change("a", w.astype(np.float32)), w.astype(np.float32))
+
+
+def test_the_bound_holds_for_a_rounded_file_and_not_for_a_hundred_times_more():
+    net = Net(seed=5)
+    exact, folded = as_ir(net.exact()), as_ir(net.folded())
+    batches = make_batches(specs_of(exact))
+    base = [Reference(exact).run(b.feeds) for b in batches]
+    bounds = explained(exact, [rewritten_weights({}, F32, d) for d in range(2)], batches, base)
+    for batch, truth, bound in zip(batches, base, bounds, strict=True):
+        error = relative_error(truth["y"], Reference(folded).run(batch.feeds)["y"])
+        assert bound["y"] / 100 < error < bound["y"] < 1e-5
+
+
+def test_a_draw_that_says_nothing_is_left_out():
+    model = single("Relu", {"x": np.ones(2, np.float32)})
+    batches = make_batches(specs_of(as_ir(model)))
+    base = [{"y0": np.ones(3)} for _ in batches]
+    assert explained(as_ir(model), [every_weight(0)], batches, base) == [{"y0": 0.0}] * len(batches)
+
+
+def test_integers_count_what_differs():
+    assert relative_error(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 9])) == 0.25
+    assert relative_error(np.array([1]), np.array([1, 2])) == np.inf
+    assert relative_error(np.array([], int), np.array([], int)) == 0
