@@ -45,26 +45,27 @@ def call(target: str, /, *, timeout: float = 600.0, **arguments: Any) -> Any:
         if not answer.exists():
             last = child.stderr.decode(errors="replace").strip().splitlines()[-1:]
             raise ChildError(f"{target} failed: {' '.join(last) or 'no message'}.")
-        result, error = pickle.loads(answer.read_bytes())
+        result, error, failure = pickle.loads(answer.read_bytes())
     if error is not None:
         raise error
+    if failure is not None:
+        raise ChildError(f"{target} failed: {failure}")
     return result
 
 
 def _serve(request: str, answer: str) -> None:
     target, arguments = pickle.loads(Path(request).read_bytes())
     module, _, function = target.partition(":")
+    result: Any = None
+    known: BnfoldError | None = None
+    failure: str | None = None
     try:
-        outcome: tuple[Any, BaseException | None] = (
-            getattr(import_module(module), function)(**arguments),
-            None,
-        )
+        result = getattr(import_module(module), function)(**arguments)
     except BnfoldError as error:
-        outcome = None, error
+        known = error
     except Exception as error:
-        sentence = " ".join(str(error).split()) or type(error).__name__
-        outcome = None, ChildError(f"{target} failed: {sentence}")
-    Path(answer).write_bytes(pickle.dumps(outcome))
+        failure = " ".join(str(error).split()) or type(error).__name__
+    Path(answer).write_bytes(pickle.dumps((result, known, failure)))
 
 
 if __name__ == "__main__":

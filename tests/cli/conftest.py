@@ -27,7 +27,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def small_net(seed: int = 0, *, affine: bool = True) -> onnx.ModelProto:
-    """input [N, 3, 8, 8] -> Conv -> BatchNormalization (unless not `affine`) -> Relu -> Conv -> output."""
+    """Input [N, 3, 8, 8] -> Conv -> BatchNormalization (unless not `affine`) -> Relu -> Conv -> output."""
     rng = np.random.default_rng(seed)
     weights = {
         "w1": rng.normal(size=(4, 3, 3, 3)),

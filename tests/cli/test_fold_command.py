@@ -12,8 +12,8 @@ from tests.cli.conftest import MODELS, Run, small_net
 
 @pytest.mark.parametrize(("name", "norms"), [("resnet20_digits", 21), ("resnet20v2_digits", 19)])
 def test_trained_networks_lose_every_batch_normalization(run: Run, tmp_path: Path, name: str, norms: int) -> None:
-    done = run("fold", MODELS / f"{name}.pt", "-o", "out.onnx", "--data", MODELS / "digits_test.npz", "--json", "r.json",
-               "--seconds", 1)  # fmt: skip
+    source, data = MODELS / f"{name}.pt", MODELS / "digits_test.npz"
+    done = run("fold", source, "-o", "out.onnx", "--data", data, "--json", "r.json", "--seconds", 1)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["affine"] == {"before": norms, "removed": norms, "after": 0}

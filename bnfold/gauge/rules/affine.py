@@ -108,7 +108,8 @@ def _arithmetic(node: Node) -> Affine:
     if operand is None or elements(node) is None:
         raise OpaqueError
     x, constant = operand
-    if x.shape is None or not _keeps_shape(x, constant):
+    stored = next(t.constant.shape for t in node.inputs if t is not None and t.constant is not None)
+    if x.shape is None or not _keeps_shape(x, tuple(int(extent) for extent in stored)):
         raise RefusedError(Code.SHAPE)
     value = np.asarray(constant, np.float64)
     value = value.reshape((1,) * (len(x.shape) - value.ndim) + value.shape)
@@ -162,7 +163,10 @@ def arithmetic(node: Node, units: Units) -> None:
     shape = np.broadcast_shapes(gauge.shape, affine.scale.shape)
     fits = affine.scale.size == 1 or shape == affine.scale.shape
     units.gauges[y.name] = out = units.fresh(shape, free=True)
-    if node.op in ("Add", "Sub"):
+    mirrored = node.op == "Sub" and node.inputs[0] is not x
+    if mirrored:
+        fits = False  # removed it needs S_y = -S_x, kept S_y = S_x: no equation holds for both
+    elif node.op in ("Add", "Sub"):
         origin = units.demand(node, "adds a constant, which keeps the scale")
         units.structure.scale(origin, out, [gauge], affine.scale)
     elif fits:
@@ -171,11 +175,13 @@ def arithmetic(node: Node, units: Units) -> None:
     units.candidates.append(_candidate(node, units, x, y, gauge, affine, keepable=fits))
 
 
-def _keeps_shape(x: Tensor, constant: NDArray[np.generic]) -> bool:
+def _keeps_shape(x: Tensor, constant: tuple[int, ...]) -> bool:
+    """Whether broadcasting x with a constant of this shape, as stored, gives the shape of x."""
     assert x.shape is not None
-    if constant.ndim > len(x.shape):
+    rank = len(constant)
+    if rank > len(x.shape):
         return False
-    return all(extent == 1 or x.extent(axis - constant.ndim) == extent for axis, extent in enumerate(constant.shape))
+    return all(extent == 1 or x.extent(axis - rank) == extent for axis, extent in enumerate(constant))
 
 
 def _candidate(
