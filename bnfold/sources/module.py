@@ -85,6 +85,7 @@ def write_module(module: torch.nn.Module, path: Path, shapes: Mapping[str, tuple
     # The exporter's raw output hides zeros and shapes behind expressions that stop ONNX Runtime from fusing; nobody
     # deploys that, so it would be no fair thing to compare with.
     evaluate_constants(model)
+    _name_biases(model)
     ir.save(model, path)
 
 
@@ -110,6 +111,15 @@ def _name_after_modules(model: ir.Model) -> None:
         name = path if is_layer else f"{path}.{node.op_type}".lstrip(".")
         count[name] += 1
         node.name = name if count[name] == 1 else f"{name}.{count[name]}"
+
+
+def _name_biases(model: ir.Model) -> None:
+    """The zeros that the exporter invents for a convolution without bias get the name that a bias would have."""
+    for node in model.graph:
+        bias = node.inputs[2] if node.op_type in ("Conv", "ConvTranspose") and len(node.inputs) > 2 else None
+        invented = bias is not None and bias.is_initializer() and (bias.name or "").startswith("val_")
+        if bias is not None and invented and len(bias.uses()) == 1:
+            bias.name = f"{node.name}.bias"
 
 
 @contextmanager

@@ -1,0 +1,160 @@
+"""The main job as a function: every kind of source, really trained models, and a proof that cannot be waved through."""
+
+import importlib.util
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+import torch
+
+import bnfold
+from bnfold import pipeline
+from bnfold.errors import SourceError, UsageError
+from bnfold.graph.apply import apply_plan
+from bnfold.graph.facts import read_facts
+from bnfold.pipeline import FoldDiffersError
+from bnfold.zoo import resnet20, resnet20v2
+from tests.cli.conftest import MODELS, small_net
+
+OCR = Path(importlib.util.find_spec("rapidocr_onnxruntime").origin).parent / "models"  # type: ignore[union-attr, arg-type]
+
+
+@pytest.mark.parametrize("path", sorted(OCR.glob("*.onnx")), ids=lambda path: path.stem)
+def test_trained_ocr_models(path: Path, tmp_path: Path) -> None:
+    report = bnfold.fold(path, tmp_path / "out.onnx").report
+    assert report.verification.verdict == "equivalent"
+    assert report.verification.algebra is not None
+    assert report.verification.algebra.max_rel < 1e-10
+    assert report.affine.after == report.affine.before - report.affine.removed
+    assert report.scalar.after == report.scalar.before - report.scalar.removed
+    model = ir.load(tmp_path / "out.onnx")
+    behind_conv = [
+        node.name
+        for node in model.graph
+        if node.op_type == "BatchNormalization" and node.inputs[0].producer().op_type.startswith("Conv")  # type: ignore[union-attr]
+    ]
+    assert behind_conv == []
+    interface = [
+        [(v.name, v.dtype, v.shape) for v in (*g.inputs, *g.outputs)] for g in (ir.load(path).graph, model.graph)
+    ]
+    assert interface[0] == interface[1]
+
+
+@pytest.mark.parametrize("wrap", [lambda m: m, ir.from_proto], ids=["ModelProto", "onnx_ir"])
+def test_models_in_memory(wrap) -> None:  # type: ignore[no-untyped-def]
+    model = wrap(small_net())
+    before = (ir.to_proto(model) if isinstance(model, ir.Model) else model).SerializeToString()
+    result = bnfold.fold(model)
+    assert result.report.affine.removed == 1
+    assert [node.op_type for node in result.model.graph] == ["Conv", "Relu", "Conv"]
+    after = (ir.to_proto(model) if isinstance(model, ir.Model) else model).SerializeToString()
+    assert before == after
+
+
+def test_a_module_is_folded_and_left_as_it_was() -> None:
+    module = resnet20v2(num_classes=10, in_channels=1).train()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    result = bnfold.fold(module, shapes={"image": (1, 1, 8, 8)})
+    assert result.report.affine.after == 0
+    assert [value.name for value in result.model.graph.inputs] == ["image"]
+    assert module.training
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_a_pickled_module_of_the_zoo(tmp_path: Path) -> None:
+    torch.save(resnet20(num_classes=10, in_channels=1), tmp_path / "module.pt")
+    report = bnfold.inspect(tmp_path / "module.pt", shapes={"x": (1, 1, 8, 8)})
+    assert report.affine.removed == report.affine.before == 21
+
+
+def test_a_bare_state_dict_is_recognized(tmp_path: Path) -> None:
+    torch.save(resnet20(num_classes=10).state_dict(), tmp_path / "state.pt")
+    report = bnfold.inspect(tmp_path / "state.pt")
+    assert report.affine.removed == 21
+    assert "1x3x32x32" in report.description
+
+
+def test_other_objects_are_refused() -> None:
+    with pytest.raises(SourceError, match="int is no model"):
+        bnfold.fold(3)
+
+
+def test_a_module_needs_a_shape() -> None:
+    with pytest.raises(UsageError, match="--input"):
+        bnfold.fold(resnet20())
+
+
+def test_output_is_checked_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        bnfold.fold(tmp_path / "missing.onnx", tmp_path / "nowhere" / "out.onnx")
+
+
+@pytest.mark.parametrize("name", ["resnet20_digits", "resnet20v2_digits"])
+@pytest.mark.parametrize("factor", [1.001, 0.999])
+def test_one_wrong_weight_flips_the_verdict(
+    name: str, factor: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest sabotage: one weight of the rounded model, in the middle of the network, off by a thousandth."""
+
+    def sabotage(model, facts, plan, *, exact=False) -> None:  # type: ignore[no-untyped-def]
+        apply_plan(model, facts, plan, exact=exact)
+        if not exact:
+            value = model.graph.initializers["layer2.1.conv1.weight"]
+            weights = value.const_value.numpy().copy()
+            weights[3, 5, 1, 1] *= factor
+            value.const_value = ir.tensor(weights)
+
+    monkeypatch.setattr(pipeline, "apply_plan", sabotage)
+    with pytest.raises(FoldDiffersError) as failure:
+        bnfold.fold(MODELS / f"{name}.pt", tmp_path / "out.onnx")
+    assert failure.value.exit_code == 1
+    assert failure.value.report.verification.verdict == "different"
+    assert any("layer2.1.conv1.weight" in sentence for sentence in failure.value.report.verification.sentences)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_plan_flips_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both models wrong in the same way: only the comparison with the original can tell."""
+
+    def sabotage(model, facts, plan, *, exact=False) -> None:  # type: ignore[no-untyped-def]
+        apply_plan(model, facts, plan, exact=exact)
+        value = model.graph.initializers["layer1.0.conv1.bias"]
+        value.const_value = ir.tensor(value.const_value.numpy() * 1.0001)
+
+    monkeypatch.setattr(pipeline, "apply_plan", sabotage)
+    with pytest.raises(FoldDiffersError):
+        bnfold.fold(MODELS / "resnet20_digits.pt", tmp_path / "out.onnx")
+
+
+def test_weights_of_the_trained_network_in_fifty_digits(tmp_path: Path) -> None:
+    """W' = gamma W / sqrt(var + eps), from the checkpoint itself, for a sample of weights of every convolution."""
+    path = tmp_path / "out.onnx"
+    bnfold.fold(MODELS / "resnet20_digits.pt", path, verify=False)
+    folded = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
+    state = {k: v.numpy() for k, v in torch.load(MODELS / "resnet20_digits.pt")["state_dict"].items()}
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    norms = [name.removesuffix(".running_var") for name in state if name.endswith("running_var")]
+    for norm in norms:
+        conv = norm.replace("bn", "conv").replace("downsample.1", "downsample.0")
+        weight, eps = state[f"{conv}.weight"], mpmath.mpf(float(np.float32(1e-5)))
+        with mpmath.workdps(50):
+            for _ in range(20):
+                index = tuple(int(rng.integers(extent)) for extent in weight.shape)
+                gamma, var, original = (
+                    mpmath.mpf(float(x))
+                    for x in (state[f"{norm}.weight"][index[0]], state[f"{norm}.running_var"][index[0]], weight[index])
+                )
+                exact = gamma * original / mpmath.sqrt(var + eps)
+                stored = folded[f"{conv}.weight"][index]
+                worst = max(worst, float(abs(mpmath.mpf(float(stored)) - exact) / float(np.spacing(abs(stored)))))
+    assert len(norms) == 21
+    assert 0.3 < worst <= 0.51
+
+
+def test_counts_are_those_of_the_written_graph(tmp_path: Path) -> None:
+    report = bnfold.fold(MODELS / "resnet20v2_digits.pt", tmp_path / "out.onnx", verify=False).report
+    assert read_facts(ir.load(tmp_path / "out.onnx")).affine_counts() == (report.affine.after, report.scalar.after)
