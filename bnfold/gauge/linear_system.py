@@ -91,28 +91,30 @@ class LinearSystem:
         self._row_error = np.zeros(0)
         self._free = free
         self._uses = np.zeros(size, np.int64)
-        self._undo: _Undo | None = None
+        self._undo: list[_Undo] = []
 
     def begin(self) -> None:
-        """Everything added from here on can be taken back with `rollback`."""
-        self._undo = _Undo()
+        """Everything added from here on can be taken back with `rollback`; calls nest."""
+        self._undo.append(_Undo())
 
     def commit(self) -> None:
-        """Keep what was added since `begin`."""
-        self._undo = None
+        """Keep what was added since the last `begin`."""
+        done = self._undo.pop()
+        if self._undo:
+            self._undo[-1].linked += done.linked
+            self._undo[-1].pivots += done.pivots
 
     def rollback(self) -> None:
-        """Take back what was added since `begin`."""
-        assert self._undo is not None
-        for ids in self._undo.linked:
+        """Take back what was added since the last `begin`."""
+        undo = self._undo.pop()
+        for ids in undo.linked:
             self._parent[ids] = self._link[ids] = ids
             self._factor[ids], self._offset[ids], self._error[ids] = 1, 0, 0
             self._origin[ids] = -1
-        for pivots in reversed(self._undo.pivots):
+        for pivots in reversed(undo.pivots):
             self._rows -= len(pivots)
             np.subtract.at(self._uses, self._row_ids[self._rows : self._rows + len(pivots)], 1)
             self._row_of[pivots] = self._origin[pivots] = -1
-        self._undo = None
 
     def add(self, equations: Equations) -> Contradiction | None:
         """Add a batch; return the first contradiction met, after which the caller rolls back."""
@@ -171,7 +173,7 @@ class LinearSystem:
             error = error + np.abs(factor) * self._error[root]
             factor = factor * self._factor[root]
             root = parent
-        if self._undo is None:
+        if not self._undo:
             self._parent[ids], self._factor[ids] = root, factor
             self._offset[ids], self._error[ids] = offset, error
         return root, factor, offset, error
@@ -249,8 +251,8 @@ class LinearSystem:
         self._offset[child] = self._wrap(batch.right[first] / pivot)
         self._error[child] = batch.magnitude[first] / np.abs(pivot)
         self._origin[child] = batch.origin[first]
-        if self._undo is not None:
-            self._undo.linked.append(child)
+        if self._undo:
+            self._undo[-1].linked.append(child)
         used = np.zeros(len(batch.right), np.bool_)
         used[first] = True
         return used
@@ -290,8 +292,8 @@ class LinearSystem:
         self._origin[pivots] = batch.origin
         self._rows = last
         np.add.at(self._uses, self._row_ids[first:last], 1)
-        if self._undo is not None:
-            self._undo.pivots.append(pivots)
+        if self._undo:
+            self._undo[-1].pivots.append(pivots)
 
     def _origins(self, ids: Ids) -> tuple[int, ...]:
         """Who asked for the equations that tie these unknowns; those that fix a value come first."""

@@ -111,7 +111,7 @@ def concatenated(batches: Sequence[Equations]) -> Equations | None:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A per-channel affine operator that could be removed: y = affine(x), with its gauges.
 

@@ -1,0 +1,163 @@
+"""Which removals fit together: tried from the one that saves most to the one that saves least.
+
+Removing an operator adds equations for all its channels in three systems (log|S|, sign of S, T). What contradicts is
+taken back and keeps its reason. A list that fits as a whole needs no single trials, so it is halved on failure instead
+of walked; the outcome is that of trying one after the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bnfold.gauge.linear_system import Contradiction
+from bnfold.gauge.units import Candidate, Requirements, Units, concatenated
+from bnfold.plan import SENTENCES, Code, Reason
+
+
+class Search:
+    """A consistent set of removals, and why the others do not fit.
+
+    Attributes:
+        units: the network's equations.
+        systems: the three systems, holding the structure's equations and those of what is removed.
+        removed: candidates whose equations hold.
+        refused: all other candidates.
+        reasons: why, by node name.
+        blockers: names of removed operators that a refused one contradicts, by node name; the nearest first.
+    """
+
+    def __init__(self, units: Units, withdrawn: Mapping[str, Reason]) -> None:
+        """Add what fits, in the order of what it saves.
+
+        Args:
+            units: the network's equations.
+            withdrawn: operators that must stay, with their reasons.
+        """
+        self.units = units
+        self.removed: list[Candidate] = []
+        self.refused: list[Candidate] = []
+        self.reasons: dict[str, Reason] = {}
+        self.blockers: dict[str, tuple[str, ...]] = {}
+        self.systems = units.systems()
+        open_ = []
+        for candidate in units.candidates:
+            name = candidate.node.name
+            if name in withdrawn:
+                self._refuse(candidate, withdrawn[name])
+            elif candidate.dead.any() and not self._owns_its_input(candidate):
+                channel = channel_of(candidate, int(np.flatnonzero(candidate.dead)[0]))
+                self._refuse(candidate, because(Code.DEAD, channel))
+            else:
+                open_.append(candidate)
+        self._try(sorted(open_, key=saving, reverse=True))
+
+    def restart(self, keep: Sequence[Candidate]) -> None:
+        """Remove exactly `keep`, which is known to fit, and then whatever of the rest fits beside it."""
+        kept = {candidate.node.name for candidate in keep}
+        forced = [c for c in self.refused if self.reasons[c.node.name].code in (Code.WITHDRAWN, Code.DEAD)]
+        rest = [c for c in (*self.removed, *self.refused) if c.node.name not in kept and c not in forced]
+        self.removed, self.refused = list(keep), forced
+        self.only(keep)
+        self.reasons = {candidate.node.name: self.reasons[candidate.node.name] for candidate in forced}
+        self.blockers = {}
+        self._try(sorted(rest, key=saving, reverse=True))
+
+    def only(self, candidates: Sequence[Candidate]) -> None:
+        """Let the systems hold the equations of these candidates alone; they are known to fit."""
+        self.systems = self.units.systems()
+        conflict = self.add([candidate.requirements for candidate in candidates])
+        assert conflict is None
+
+    def _owns_its_input(self, candidate: Candidate) -> bool:
+        name = candidate.x.name
+        alone = len(self.units.readers[name]) == 1 and name not in self.units.outputs
+        return alone and name in self.units.linear_outputs
+
+    def _refuse(self, candidate: Candidate, reason: Reason) -> None:
+        self.reasons[candidate.node.name] = reason
+        self.refused.append(candidate)
+
+    def _try(self, candidates: Sequence[Candidate]) -> None:
+        if not candidates:
+            return
+        conflict = self.add([candidate.requirements for candidate in candidates])
+        if conflict is None:
+            self.removed += candidates
+        elif len(candidates) > 1:
+            half = len(candidates) // 2
+            self._try(candidates[:half])
+            self._try(candidates[half:])
+        else:
+            self._refuse(candidates[0], self._explain(candidates[0], *conflict))
+
+    def keep_scalars(self) -> None:
+        """Where no removal depends on it, an operator that stays keeps its single constant single."""
+        self._prefer_original([c for c in self.refused if c.affine.scale.size == 1])
+
+    def _prefer_original(self, candidates: Sequence[Candidate]) -> None:
+        requirements = []
+        for candidate in candidates:
+            original = Requirements()
+            origin = self.units.demand(candidate.node, "keeps its single constant")
+            for gauge in (candidate.x_gauge, candidate.y_gauge):
+                original.scale(origin, gauge, [])
+                original.shift(origin, gauge, [])
+            requirements.append(original)
+        if requirements and self.add(requirements) is not None and len(candidates) > 1:
+            half = len(candidates) // 2
+            self._prefer_original(candidates[:half])
+            self._prefer_original(candidates[half:])
+
+    def add(self, requirements: Sequence[Requirements]) -> tuple[Code, Contradiction] | None:
+        """Add the equations of all, or none and say what contradicts."""
+        for system in self.systems.values():
+            system.begin()
+        for code, system in self.systems.items():
+            batch = concatenated([batch for each in requirements for batch in each.batches(code)])
+            contradiction = None if batch is None else system.add(batch)
+            if contradiction is not None:
+                self.rollback()
+                return code, contradiction
+        for system in self.systems.values():
+            system.commit()
+        return None
+
+    def rollback(self) -> None:
+        """Take back what was added since the systems' last `begin`."""
+        for system in self.systems.values():
+            system.rollback()
+
+    def _explain(self, candidate: Candidate, code: Code, contradiction: Contradiction) -> Reason:
+        alive = np.flatnonzero(np.broadcast_to(~candidate.dead, candidate.y_gauge.shape))
+        channel = channel_of(candidate, int(alive[contradiction.index]))
+        demands = [self.units.demands[origin] for origin in contradiction.origins]
+        others = [demand for demand in demands if demand.node != candidate.node.name]
+        self.blockers[candidate.node.name] = tuple(demand.node for demand in others if demand.removal)
+        if not others:
+            return because(code, channel)
+        against, rivals = others[0], self.blockers[candidate.node.name]
+        sentence = f"{SENTENCES[code]}: {against.node} {against.text}"
+        if rivals and against.node not in rivals:
+            sentence += f", and {rivals[0]} is removed already, which saves no less"
+        return Reason(code, sentence, channel, against.node)
+
+
+def saving(candidate: Candidate) -> int:
+    """Elements per sample that nobody has to compute any more."""
+    assert candidate.y.shape is not None
+    return math.prod(dim for dim in candidate.y.shape if isinstance(dim, int))
+
+
+def channel_of(candidate: Candidate, flat: int) -> int | None:
+    """The channel of an element of the candidate's gauge; None for a scalar."""
+    along = [axis for axis, extent in enumerate(candidate.y_gauge.shape) if extent > 1]
+    position = np.unravel_index(flat, candidate.y_gauge.shape)
+    return int(position[along[0]]) if along else None
+
+
+def because(code: Code, channel: int | None = None) -> Reason:
+    """A reason that names no other node."""
+    return Reason(code, SENTENCES[code], channel)
