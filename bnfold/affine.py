@@ -44,6 +44,14 @@ class Affine:
             scale = g / np.sqrt(v + epsilon)
             return Affine(scale, b - scale * m, np.abs(b) + np.abs(scale * m))
 
+    def then(self, other: Affine) -> Affine:
+        """The map that applies `other` to the result of this one; both broadcast against the same tensor."""
+        return Affine(
+            other.scale * self.scale,
+            other.scale * self.shift + other.shift,
+            np.abs(other.scale) * self.magnitude + other.magnitude,
+        )
+
     @property
     def finite(self) -> NDArray[np.bool_]:
         """Where both coefficients are finite."""

@@ -32,12 +32,14 @@ class Tensor:
         shape: int where known, the name of a symbolic extent, or None; None as a whole if even the rank is unknown.
         floating: whether its elements are of a floating-point type.
         constant: the value, if it is fixed and no caller may override it.
+        overridable: whether it has a value that a caller may override.
     """
 
     name: str
     shape: tuple[Dim, ...] | None = None
     floating: bool = True
     constant: Constant | None = None
+    overridable: bool = False
 
     def extent(self, axis: int) -> int | None:
         """The extent along `axis` if it is known."""

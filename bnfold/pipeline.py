@@ -53,18 +53,19 @@ class _Planned:
     plan: Plan
 
 
-def inspect(source: Any, *, shapes: Shapes | None = None) -> FoldReport:
+def inspect(source: Any, *, shapes: Shapes | None = None, freeze_inputs: bool = False) -> FoldReport:
     """Say what `fold` would do, without writing or running anything.
 
     Args:
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
         shapes: input shapes by name, where the source does not tell them.
+        freeze_inputs: take inputs that have a default value for constants.
 
     Raises:
         SourceError, UsageError, MissingExtraError: as `fold`.
     """
     with sources.opened(source, shapes) as opened:
-        planned, folded = _plan(opened.path)
+        planned, folded = _plan(opened.path, freeze_inputs)
         return _report(opened, None, planned, folded, not_run("Nothing was written, so nothing was verified."))
 
 
@@ -74,6 +75,7 @@ def fold(
     *,
     shapes: Shapes | None = None,
     data: str | Path | None = None,
+    freeze_inputs: bool = False,
     verify: bool = True,
     bench: bool = False,
     bench_seconds: float = 10.0,
@@ -88,6 +90,7 @@ def fold(
         output: the ONNX file to write; None returns the model only.
         shapes: input shapes by name, batch first; needed for a module whose input shape nothing tells.
         data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`.
+        freeze_inputs: make constants of inputs that have a default value, so that they can be folded.
         verify: prove that the model computes the same; nothing is written when it does not.
         bench: measure latency on ONNX Runtime before and after.
         bench_seconds: how long to measure.
@@ -109,7 +112,7 @@ def fold(
     with sources.opened(source, shapes) as opened, _workplace(target, dry_run) as staged:
         batches, samples = _inputs(opened, data) if verify or bench else ([], None)
         tell("solving")
-        planned, folded = _plan(opened.path)
+        planned, folded = _plan(opened.path, freeze_inputs)
         save.write(folded, staged)
         verification = not_run("Verification was switched off.")
         if verify:
@@ -146,9 +149,9 @@ def _temporary() -> Iterator[Path]:
         yield Path(folder, "folded.onnx")
 
 
-def _plan(path: Path) -> tuple[_Planned, ir.Model]:
+def _plan(path: Path, freeze_inputs: bool) -> tuple[_Planned, ir.Model]:
     """Solve, apply, and withdraw what leaves the range of a stored type until nothing does."""
-    prepared = load(path)
+    prepared = load(path, freeze_inputs=freeze_inputs)
     evaluate_constants(prepared)
     facts = read_facts(prepared)
     withdrawn: dict[str, Reason] = {}

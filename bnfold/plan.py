@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +22,7 @@ class Code(StrEnum):
     TRAINING = "training_mode"
     NONFINITE = "nonfinite"
     NOT_CONSTANT = "not_constant"
+    OVERRIDABLE = "overridable"
     DEAD = "dead_channel"
     PRECISION = "precision"
     RANGE = "range"
@@ -35,7 +36,8 @@ SENTENCES: Mapping[Code, str] = {
     Code.SHAPE: "its constant changes the shape of the tensor",
     Code.TRAINING: "it computes batch statistics (training mode); export the model in eval mode",
     Code.NONFINITE: "its parameters are not finite, or variance + epsilon is not positive",
-    Code.NOT_CONSTANT: "its parameters are computed at run time or may be overridden by the caller",
+    Code.NOT_CONSTANT: "its parameters are computed at run time",
+    Code.OVERRIDABLE: "a caller may override its parameters, which are inputs of the graph; see --freeze-inputs",
     Code.DEAD: "its scale is exactly 0 and what it reads is not the output of a linear layer of its own",
     Code.PRECISION: "folding it would store values far larger than their spread and lose precision",
     Code.RANGE: "a folded weight would leave the range of the stored type",
@@ -142,12 +144,15 @@ class Plan:
             removed, its input and its output are one stored tensor.
         linear: names of the nodes whose weights absorb units.
         rewritten: names of the nodes whose constants change: linear layers and affine operators that stay.
+        composed: runs of neighbouring affine operators that become one BatchNormalization, by the name of the operator
+            whose place and name it takes; all others of the run count as removed into that one.
     """
 
     decisions: tuple[Decision, ...]
     units: Mapping[str, Unit]
     linear: frozenset[str]
     rewritten: frozenset[str]
+    composed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def removed(self) -> tuple[str, ...]:

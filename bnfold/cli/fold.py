@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bnfold.cli.options import Data, Input, Json, Seconds, parse_shapes
+from bnfold.cli.options import Data, FreezeInputs, Input, Json, Seconds, parse_shapes
 
 
 def fold(
@@ -16,6 +16,7 @@ def fold(
     input_: Input = None,
     data: Data = None,
     json_: Json = None,
+    freeze_inputs: FreezeInputs = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, prove and measure, but write nothing.")] = False,
     verify: Annotated[bool, typer.Option(help="Prove that the model computes the same.")] = True,
     bench: Annotated[bool, typer.Option(help="Measure latency before and after.")] = True,
@@ -36,6 +37,7 @@ def fold(
                 output,
                 shapes=shapes,
                 data=data,
+                freeze_inputs=freeze_inputs,
                 verify=verify,
                 bench=bench,
                 bench_seconds=seconds,

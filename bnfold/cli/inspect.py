@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from bnfold.cli.options import Input, Json, parse_shapes
+from bnfold.cli.options import FreezeInputs, Input, Json, parse_shapes
 
 
 def inspect(
     source: Annotated[Path, typer.Argument(help="An .onnx file, or a PyTorch .pt/.pth checkpoint.")],
     input_: Input = None,
     json_: Json = None,
+    freeze_inputs: FreezeInputs = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
 ) -> None:
     """Say what would be folded and what would stay, and why; write and run nothing."""
@@ -23,5 +24,5 @@ def inspect(
 
     with progress() as tell:
         tell("reading and solving")
-        report = pipeline.inspect(source, shapes=parse_shapes(input_))
+        report = pipeline.inspect(source, shapes=parse_shapes(input_), freeze_inputs=freeze_inputs)
     show(terminal.inspect_report(report, verbose=verbose), report.to_json(), json_)

@@ -20,6 +20,9 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", help="An .npz with samples under the input's name (or `input`) and optional `labels`."),
 ]
+FreezeInputs = Annotated[
+    bool, typer.Option("--freeze-inputs", help="Make constants of inputs that have a default value.")
+]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="How long to measure latency.")]
 
 

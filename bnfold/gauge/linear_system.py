@@ -7,7 +7,9 @@ arrays, so that one call treats all channels of a tensor and thousands of tensor
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +20,9 @@ Reals = NDArray[np.float64]
 
 GROUND = 0
 T = TypeVar("T", bound=np.generic)
+
+_DEEP = 16
+_NEAR = 64
 
 TOLERANCE = 64 * float(np.finfo(np.float64).eps)
 
@@ -165,10 +170,13 @@ class LinearSystem:
     def _find(self, ids: Ids) -> tuple[Ids, Reals, Reals, Reals]:
         root, factor = ids, np.ones(ids.shape)
         offset, error = np.zeros(ids.shape), np.zeros(ids.shape)
-        while True:
+        for steps in count():
             parent = self._parent[root]
             if (parent == root).all():
                 break
+            if steps == _DEEP and not self._undo:
+                self._flatten()
+                return self._find(ids)
             offset = offset + factor * self._offset[root]
             error = error + np.abs(factor) * self._error[root]
             factor = factor * self._factor[root]
@@ -177,6 +185,18 @@ class LinearSystem:
             self._parent[ids], self._factor[ids] = root, factor
             self._offset[ids], self._error[ids] = offset, error
         return root, factor, offset, error
+
+    def _flatten(self) -> None:
+        """Let every unknown point at its root, in steps that double the distance."""
+        while True:
+            parent = self._parent
+            grand = parent[parent]
+            if (grand == parent).all():
+                return
+            self._offset = self._offset + self._factor * self._offset[parent]
+            self._error = self._error + np.abs(self._factor) * self._error[parent]
+            self._factor = self._factor * self._factor[parent]
+            self._parent = grand
 
     def _reduce(self, equations: Equations) -> Equations:
         """Write equations in free unknowns only; columns of one equation then name different unknowns."""
@@ -296,12 +316,12 @@ class LinearSystem:
             self._undo[-1].pivots.append(pivots)
 
     def _origins(self, ids: Ids) -> tuple[int, ...]:
-        """Who asked for the equations that tie these unknowns; those that fix a value come first."""
+        """Who asked for the equations that tie these unknowns, the nearest; those that fix a value come first."""
         fixing: list[int] = []
         tying: list[int] = []
-        queue, seen = [int(i) for i in ids], set[int]()
-        while queue:
-            unknown = queue.pop(0)
+        queue, seen = deque(int(i) for i in ids), set[int]()
+        while queue and len(seen) < _NEAR:
+            unknown = queue.popleft()
             if unknown in seen or unknown == GROUND or self._origin[unknown] < 0:
                 continue
             seen.add(unknown)

@@ -43,22 +43,23 @@ class Search:
         self.blockers: dict[str, tuple[str, ...]] = {}
         self.systems = units.systems()
         open_ = []
+        self._forced: set[Candidate] = set()
         for candidate in units.candidates:
             name = candidate.node.name
             if name in withdrawn:
-                self._refuse(candidate, withdrawn[name])
+                self._force(candidate, withdrawn[name])
             elif candidate.dead.any() and not self._owns_its_input(candidate):
                 channel = channel_of(candidate, int(np.flatnonzero(candidate.dead)[0]))
-                self._refuse(candidate, because(Code.DEAD, channel))
+                self._force(candidate, because(Code.DEAD, channel))
             else:
                 open_.append(candidate)
         self._try(sorted(open_, key=saving, reverse=True))
 
     def restart(self, keep: Sequence[Candidate]) -> None:
         """Remove exactly `keep`, which is known to fit, and then whatever of the rest fits beside it."""
-        kept = {candidate.node.name for candidate in keep}
-        forced = [c for c in self.refused if self.reasons[c.node.name].code in (Code.WITHDRAWN, Code.DEAD)]
-        rest = [c for c in (*self.removed, *self.refused) if c.node.name not in kept and c not in forced]
+        forced = [candidate for candidate in self.refused if candidate in self._forced]
+        settled = {*self._forced, *keep}
+        rest = [candidate for candidate in (*self.removed, *self.refused) if candidate not in settled]
         self.removed, self.refused = list(keep), forced
         self.only(keep)
         self.reasons = {candidate.node.name: self.reasons[candidate.node.name] for candidate in forced}
@@ -75,6 +76,11 @@ class Search:
         name = candidate.x.name
         alone = len(self.units.readers[name]) == 1 and name not in self.units.outputs
         return alone and name in self.units.linear_outputs
+
+    def _force(self, candidate: Candidate, reason: Reason) -> None:
+        """Refuse for a reason that no exchange can change."""
+        self._forced.add(candidate)
+        self._refuse(candidate, reason)
 
     def _refuse(self, candidate: Candidate, reason: Reason) -> None:
         self.reasons[candidate.node.name] = reason

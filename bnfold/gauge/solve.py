@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from bnfold.gauge.compose import runs
 from bnfold.gauge.exchange import improve
 from bnfold.gauge.into import absorbers
 from bnfold.gauge.linear_system import LinearSystem
@@ -56,8 +57,9 @@ def solve(network: Network, withdrawn: Mapping[str, Reason] | None = None) -> Pl
 def _settled_units(search: Search) -> dict[str, Unit]:
     """The units of every tensor whose gauge is not the ground."""
     gauges = search.units.gauges
-    first = [candidate.y.name for candidate in search.units.candidates if candidate in search.removed]
-    order = [*first, *(name for name in gauges if name not in set(first))]
+    removed = set(search.removed)
+    first = [candidate.y.name for candidate in search.units.candidates if candidate in removed]
+    order = list(dict.fromkeys([*first, *gauges]))
     flat = [gauges[name].reshape(-1) for name in order]
     ids = np.concatenate([np.zeros(0, np.int64), *flat])
     unique = ids[np.sort(np.unique(ids, return_index=True)[1])]
@@ -124,13 +126,18 @@ def _plan(network: Network, search: Search, units: Mapping[str, Unit], withdrawn
         and any(tensor is not None and tensor.name in units for tensor in (*node.inputs, *node.outputs))
     )
     into = absorbers(network, search.units, units, rewritten)
+    composed = runs(search)
+    host_of = {name: host for host, names in composed.items() for name in names if name != host}
     decisions = []
     for node in network.nodes:
         size = elements(node)
         if size is None:
             continue
+        if node.name in host_of:
+            decisions.append(Decision(node.name, node.op, size == 1, (host_of[node.name],)))
+            continue
         reason = search.reasons.get(node.name, withdrawn.get(node.name))
         if reason is None and node.name not in removed:
             reason = because(search.units.refused.get(node.name, Code.NOT_CONSTANT))
         decisions.append(Decision(node.name, node.op, size == 1, into(node) if reason is None else (), reason))
-    return Plan(tuple(decisions), units, frozenset(search.units.linear), rewritten)
+    return Plan(tuple(decisions), units, frozenset(search.units.linear), rewritten, composed)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from bnfold import linear
 from bnfold.affine import Array
-from bnfold.errors import BnfoldError
-from bnfold.gauge.rules.affine import DEFAULT_EPSILON, affine_of, compressed
 from bnfold.graph.constants import EXACT, constant_tensor
 from bnfold.graph.facts import Facts
-from bnfold.network import Node, Tensor
-from bnfold.plan import Plan, Unit
-
-
-class OutOfRangeError(BnfoldError):
-    """A rewritten constant of `node` does not fit the stored type."""
-
-    def __init__(self, node: str) -> None:
-        super().__init__(f"a folded weight of {node} leaves the range of its type")
-        self.node = node
+from bnfold.network import Node
+from bnfold.plan import Plan
+from bnfold.rewrite import OutOfRangeError as OutOfRangeError
+from bnfold.rewrite import composed_constants, new_constants, role, rounded
 
 
 def apply_plan(model: ir.Model, facts: Facts, plan: Plan, *, exact: bool = False) -> None:
@@ -38,10 +30,12 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan, *, exact: bool = False
     """
     editor = _Editor(model, facts, plan, exact)
     for node in facts.network.nodes:
-        if node.name in plan.rewritten:
+        if node.name in plan.rewritten and node.name not in plan.composed:
             editor.rewrite(node)
     for name in plan.removed:
         editor.remove(facts.nodes[name][0])
+    for host, names in plan.composed.items():
+        editor.compose(host, names)
     RemoveUnusedNodesPass()(model)
     editor.rename_changed()
     if exact:
@@ -61,68 +55,21 @@ class _Editor:
 
     def rewrite(self, node: Node) -> None:
         """Give a linear layer, or an affine operator that stays, its constants for the new units."""
-        if node.name not in self._plan.linear:
-            self._rewrite_affine(node)
-        elif node.op in ("Conv", "ConvTranspose"):
-            self._rewrite_conv(node)
-        elif node.op == "Gemm":
-            self._rewrite_gemm(node)
-        else:
-            self._rewrite_matmul(node)
-
-    def _ends(self, node: Node, x_axis: int, inputs: int, y_axis: int, outputs: int) -> linear.Ends:
-        x, y = self._unit(node.inputs[0]), self._unit(node.outputs[0])
-        return linear.Ends(
-            _along(x.scale, x_axis, inputs),
-            _along(x.shift, x_axis, inputs),
-            _along(y.gain, y_axis, outputs),
-            _along(y.offset, y_axis, outputs),
-        )
-
-    def _unit(self, tensor: Tensor | None) -> Unit:
-        original = Unit(np.ones(()), np.zeros(()))
-        return original if tensor is None else self._plan.units.get(tensor.name, original)
-
-    def _rewrite_conv(self, node: Node) -> None:
-        (site,) = self._facts.nodes[node.name]
-        weight, groups = _value(node, 1), int(node.attributes.get("group", 1))
-        transposed = node.op == "ConvTranspose"
-        inputs = weight.shape[0] if transposed else weight.shape[1] * groups
-        outputs = weight.shape[1] * groups if transposed else weight.shape[0]
-        ends = self._ends(node, 1, inputs, 1, outputs)
-        formula = linear.conv_transpose if transposed else linear.conv
-        new_weight, new_bias = formula(weight, _bias(node, outputs), ends, groups)
-        self._write(node, site, 1, new_weight, "weight")
-        if node.input(2) is not None or new_bias.any():
-            self._write(node, site, 2, new_bias, "bias")
-
-    def _rewrite_gemm(self, node: Node) -> None:
-        (site,) = self._facts.nodes[node.name]
-        attributes = node.attributes
-        alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
-        transposed = bool(attributes.get("transB", 0))
-        weight = _value(node, 1).T if transposed else _value(node, 1)
-        inputs, outputs = weight.shape
-        ends = self._ends(node, 0 if attributes.get("transA", 0) else 1, inputs, 1, outputs)
-        bias = beta * np.asarray(_value(node, 2), np.float64) if node.input(2) is not None else np.zeros(outputs)
-        new_weight, new_bias = linear.dense(weight * alpha, bias, ends)
-        new_weight = new_weight / alpha
-        self._write(node, site, 1, new_weight.T if transposed else new_weight, "weight")
-        if node.input(2) is not None or new_bias.any():
-            self._write(node, site, 2, new_bias, "bias")
-            site.attributes["beta"] = ir.AttrFloat32("beta", 1.0)
-
-    def _rewrite_matmul(self, node: Node) -> None:
         site, *adds = self._facts.nodes[node.name]
-        weight = _value(node, 1)
-        inputs, outputs = weight.shape
-        new_weight, new_bias = linear.dense(weight, _bias(node, outputs), self._ends(node, -1, inputs, -1, outputs))
-        self._write(node, site, 1, new_weight, "weight")
-        if adds:
+        constants = dict(new_constants(node, self._plan))
+        bias = constants.pop(2, None) if node.op == "MatMul" else None
+        for index, array in constants.items():
+            self._write(node, site, index, array, role(node, index))
+        if node.op == "Gemm" and 2 in constants:
+            site.attributes["beta"] = ir.AttrFloat32("beta", 1.0)
+        if bias is not None and adds:
             index = 1 if adds[0].inputs[0] is site.outputs[0] else 0
-            self._write(node, adds[0], index, new_bias.reshape(_value(node, 2).shape), "bias")
-        elif new_bias.any():
-            self._add_bias(node, site, new_bias)
+            stored = constant_tensor(adds[0].inputs[index])
+            assert stored is not None
+            self._write(node, adds[0], index, bias.reshape(stored.numpy().shape), role(node, 2))
+            site.outputs[0].name = self._new_name(f"{node.name}.product")
+        elif bias is not None:
+            self._add_bias(node, site, bias)
 
     def _add_bias(self, node: Node, site: ir.Node, bias: Array) -> None:
         """Put a constant behind a MatMul that has none: as a Gemm where the input is a matrix, else as an Add."""
@@ -134,7 +81,7 @@ class _Editor:
         else:
             made = ir.Node("", "Add", [product, None], name=f"{node.name}.bias")
         self._graph.insert_after(site, made)
-        self._write(node, made, len(made.inputs) - 1, bias, "bias", like=site)
+        self._write(node, made, len(made.inputs) - 1, bias, "bias", like=site.inputs[1])
         result = made.outputs[0]
         _take_over(product, result)
         product.replace_all_uses_with(result, replace_graph_outputs=True)
@@ -144,51 +91,21 @@ class _Editor:
             made.replace_input_with(0, product)
             product.name = self._new_name(f"{node.name}.product")
 
-    def _rewrite_affine(self, node: Node) -> None:
-        (site,) = self._facts.nodes[node.name]
-        affine = affine_of(node)
-        index = next(i for i, t in enumerate(node.inputs) if t is not None and t.constant is None)
-        x, y = self._unit(node.inputs[index]), self._unit(node.outputs[0])
-        scale = y.gain * affine.scale * x.scale
-        shift = y.gain * (affine.scale * x.shift + affine.shift) + y.offset
-        if node.op == "BatchNormalization":
-            epsilon = float(node.attributes.get("epsilon", DEFAULT_EPSILON))
-            channels = scale.size
-            self._write(node, site, 1, scale.reshape(-1) * np.sqrt(1 + epsilon), "weight")
-            self._write(node, site, 2, shift.reshape(-1), "bias")
-            self._write(node, site, 3, np.zeros(channels), "running_mean")
-            self._write(node, site, 4, np.ones(channels), "running_var")
-            return
-        constant = {
-            "Add": shift,
-            "Sub": shift if index == 1 else -shift,
-            "Mul": scale,
-            "Div": 1 / scale,
-        }[node.op]
-        rank, constant = _value(node, 1 - index).ndim, compressed(constant)
-        while constant.ndim > rank and constant.shape[0] == 1:
-            constant = constant[0]
-        self._write(node, site, 1 - index, constant, "constant")
-
     def _write(
-        self, node: Node, site: ir.Node, index: int, array: Array, role: str, *, like: ir.Node | None = None
+        self, node: Node, site: ir.Node, index: int, array: Array, called: str, *, like: ir.Value | None = None
     ) -> None:
         """Store a constant as an input of `site`, in place where nobody else reads the old one."""
         old = site.inputs[index] if index < len(site.inputs) else None
-        pattern = constant_tensor(old) or constant_tensor((like or site).inputs[1])
+        pattern = constant_tensor(old) or constant_tensor(like or site.inputs[1])
         assert pattern is not None
         if self._exact:
             tensor = ir.tensor(array)
         else:
-            with np.errstate(over="ignore", under="ignore"):
-                rounded = array.astype(pattern.dtype.numpy())
-            if not np.isfinite(rounded.astype(np.float64))[np.isfinite(array)].all():
-                raise OutOfRangeError(node.name)
-            tensor = ir.tensor(rounded, dtype=pattern.dtype)
+            tensor = ir.tensor(rounded(node, array, pattern.dtype.numpy()), dtype=pattern.dtype)
         if old is not None and old.is_initializer() and len(old.uses()) == 1:
             value = old
         else:
-            value = ir.Value(name=self._new_name(f"{node.name}.{role}"), const_value=tensor)
+            value = ir.Value(name=self._new_name(f"{node.name}.{called}"), const_value=tensor)
             self._graph.register_initializer(value)
             if index >= len(site.inputs):
                 site.resize_inputs(index + 1)
@@ -221,6 +138,23 @@ class _Editor:
         y.replace_all_uses_with(x, replace_graph_outputs=True)
         self._graph.remove(site, safe=True)
 
+    def compose(self, host: str, names: Sequence[str]) -> None:
+        """Put one BatchNormalization in the place of the one operator of a run that is still there."""
+        by_name = {node.name: node for node in self._facts.network.nodes}
+        nodes = [by_name[name] for name in names]
+        (site,) = self._facts.nodes[host]
+        index, data = next((i, v) for i, v in enumerate(site.inputs) if v is not None and constant_tensor(v) is None)
+        made = ir.Node("", "BatchNormalization", [data, None, None, None, None], name=site.name)
+        self._graph.insert_after(site, made)
+        pattern = site.inputs[1] if site.op_type == "BatchNormalization" else site.inputs[1 - index]
+        for position, array in composed_constants(nodes, self._plan).items():
+            called = ("input", "weight", "bias", "running_mean", "running_var")[position]
+            self._write(by_name[host], made, position, array, called, like=pattern)
+        old, result = site.outputs[0], made.outputs[0]
+        _take_over(old, result)
+        old.replace_all_uses_with(result, replace_graph_outputs=True)
+        self._graph.remove(site, safe=True)
+
     def rename_changed(self) -> None:
         """A tensor in other units gets another name, so that equal names mean equal values."""
         for node in self._graph:
@@ -235,25 +169,3 @@ def _take_over(old: ir.Value, new: ir.Value) -> None:
     new.name, new.shape, new.type = name, old.shape, old.type
     new.doc_string = old.doc_string
     new.metadata_props.update(old.metadata_props)
-
-
-def _along(array: Array, axis: int, extent: int) -> Array:
-    """The values along one axis of units that do not vary along the others: [extent]."""
-    if array.ndim == 0:
-        return np.broadcast_to(array, (extent,))
-    line = np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis])[0]
-    return np.broadcast_to(line, (extent,))
-
-
-def _value(node: Node, index: int) -> np.ndarray:
-    tensor = node.input(index)
-    value = None if tensor is None else tensor.value()
-    assert value is not None
-    return value
-
-
-def _bias(node: Node, features: int) -> Array:
-    """The bias as float64 [features]; zeros if there is none."""
-    if node.input(2) is None:
-        return np.zeros(features)
-    return np.asarray(_value(node, 2), np.float64).reshape(-1)

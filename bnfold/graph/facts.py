@@ -125,7 +125,8 @@ class _Reader:
             if constant is not None:
                 shape, dtype = tuple(constant.shape), constant.dtype
                 constant = _Exact(value.meta[EXACT]) if EXACT in value.meta else constant
-            self.tensors[name] = Tensor(name, shape, dtype in FLOATS, constant)
+            overridable = value.is_graph_input() and value.is_initializer()
+            self.tensors[name] = Tensor(name, shape, dtype in FLOATS, constant, overridable)
         return self.tensors[name]
 
     def _bias_of(self, node: ir.Node) -> ir.Node | None:

@@ -24,8 +24,12 @@ def check(path: Path) -> None:
         raise SourceError(f"{path} is not a valid ONNX model: {first.rstrip('.')}.") from None
 
 
-def load(path: Path) -> ir.Model:
+def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
     """Read an ONNX file; external data stays on disk until it is used.
+
+    Args:
+        path: the file.
+        freeze_inputs: inputs that have a default value become constants, which nobody can override any more.
 
     Raises:
         SourceError: it cannot be parsed.
@@ -35,9 +39,9 @@ def load(path: Path) -> ir.Model:
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise SourceError(f"{path} cannot be read as an ONNX model: {first.rstrip('.')}.") from None
-    if (model.ir_version or 0) < OVERRIDABLE_SINCE:
+    if freeze_inputs or (model.ir_version or 0) < OVERRIDABLE_SINCE:
         RemoveInitializersFromInputsPass()(model)
-        model.ir_version = OVERRIDABLE_SINCE
+        model.ir_version = max(model.ir_version or 0, OVERRIDABLE_SINCE)
     return model
 
 

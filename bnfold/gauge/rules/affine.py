@@ -90,6 +90,8 @@ def _normalization(node: Node) -> Affine:
     assert x is not None
     if trains(node):
         raise RefusedError(Code.TRAINING)
+    if any(tensor is not None and tensor.overridable for tensor in node.inputs):
+        raise RefusedError(Code.OVERRIDABLE)
     values = [tensor.value() if tensor is not None else None for tensor in node.inputs[1:5]]
     per_element = node.version < 9 and attributes.get("spatial", 1) == 0
     if per_element or not x.shape or len(values) < 4 or any(value is None for value in values):
@@ -136,7 +138,8 @@ def batch_normalization(node: Node, units: Units) -> None:
     parameters = [tensor.value() for tensor in node.inputs[1:5] if tensor is not None]
     gamma, beta, mean, variance = (np.asarray(parameter, np.float64) for parameter in parameters)
     shape = affine.scale.shape
-    gauge = units.along(units.demand(node, "works per channel"), units.of(x), min(1, len(shape) - 1))
+    axes = (1,) if len(shape) > 1 else ()
+    gauge = units.along(units.demand(node, "works per channel"), units.of(x), *axes)
     units.statistics[x.name] = Statistics(mean.reshape(shape), np.sqrt(np.abs(variance)).reshape(shape))
     units.statistics[y.name] = Statistics(beta.reshape(shape), np.abs(gamma).reshape(shape))
     units.gauges[y.name] = units.fresh(shape, free=True)

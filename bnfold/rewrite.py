@@ -1,0 +1,189 @@
+"""The constants of a node under the units of a Plan: formulas on plain facts, which every kind of model then stores.
+
+Linear layers take W' = gain_y W S_x and c' = gain_y (c + sum(W T_x)) + offset_y; an affine operator that stays takes
+a' = gain_y a S_x and b' = gain_y (a T_x + b) + offset_y, as far as its operator has room for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from bnfold import linear
+from bnfold.affine import Affine, Array
+from bnfold.errors import BnfoldError
+from bnfold.gauge.rules.affine import DEFAULT_EPSILON, affine_of, compressed
+from bnfold.network import Node, Tensor
+from bnfold.plan import Plan, Unit
+
+
+class OutOfRangeError(BnfoldError):
+    """A rewritten constant of `node` does not fit the stored type."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(f"a folded weight of {node} leaves the range of its type")
+        self.node = node
+
+
+def new_constants(node: Node, plan: Plan) -> Mapping[int, Array]:
+    """What the constant inputs of a rewritten node become, by input index.
+
+    Args:
+        node: one of `plan.rewritten`.
+        plan: the units of its input and output.
+
+    Returns:
+        float64 arrays. A linear layer without a bias has one at index 2 only if it needs it; the bias of a Gemm is
+        what its output gains, with `beta` already in it. The bias of a MatMul is one value per column. A
+        BatchNormalization gets mean 0 and variance 1.
+    """
+    if node.name not in plan.linear:
+        return _affine(node, plan)
+    if node.op in ("Conv", "ConvTranspose"):
+        return _convolution(node, plan)
+    return _gemm(node, plan) if node.op == "Gemm" else _matmul(node, plan)
+
+
+def composed_constants(nodes: Sequence[Node], plan: Plan) -> Mapping[int, Array]:
+    """The parameters of one BatchNormalization that does what a run of affine operators did.
+
+    Args:
+        nodes: the run, each but the first reading the output of the one before.
+        plan: the units of the first input and the last output.
+
+    Returns:
+        float64 [C] by input index of a BatchNormalization with the default epsilon.
+    """
+    affine = affine_of(nodes[0])
+    for node in nodes[1:]:
+        affine = affine.then(affine_of(node))
+    x = next(tensor for tensor in nodes[0].inputs if tensor is not None and tensor.constant is None)
+    y = nodes[-1].outputs[0]
+    assert y is not None
+    channels = y.extent(1)
+    assert channels is not None
+    scale, shift = _in_units(affine, _unit(plan, x), _unit(plan, y))
+    return _normalization(_along(scale, 1, channels), _along(shift, 1, channels), DEFAULT_EPSILON)
+
+
+def _in_units(affine: Affine, x: Unit, y: Unit) -> tuple[Array, Array]:
+    scale = y.gain * affine.scale * x.scale
+    return scale, y.gain * (affine.scale * x.shift + affine.shift) + y.offset
+
+
+def _normalization(scale: Array, shift: Array, epsilon: float) -> Mapping[int, Array]:
+    return {1: scale * np.sqrt(1 + epsilon), 2: shift, 3: np.zeros(scale.size), 4: np.ones(scale.size)}
+
+
+def role(node: Node, index: int) -> str:
+    """What torch calls the constant at an input index of a node, for naming a new one."""
+    if node.op in ("Add", "Sub", "Mul", "Div"):
+        return "constant"
+    return ("input", "weight", "bias", "running_mean", "running_var")[index]
+
+
+def rounded(node: Node, array: Array, dtype: DTypeLike) -> NDArray[np.generic]:
+    """A new constant of `node` in its stored dtype, rounded once.
+
+    Raises:
+        OutOfRangeError: a finite value is not finite in that dtype.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        stored = array.astype(dtype)
+    if not np.isfinite(stored.astype(np.float64))[np.isfinite(array)].all():
+        raise OutOfRangeError(node.name)
+    return stored
+
+
+def _convolution(node: Node, plan: Plan) -> Mapping[int, Array]:
+    weight, groups = _value(node, 1), int(node.attributes.get("group", 1))
+    transposed = node.op == "ConvTranspose"
+    inputs = weight.shape[0] if transposed else weight.shape[1] * groups
+    outputs = weight.shape[1] * groups if transposed else weight.shape[0]
+    ends = _ends(node, plan, 1, inputs, 1, outputs)
+    formula = linear.conv_transpose if transposed else linear.conv
+    return _with_bias(node, *formula(weight, _bias(node, outputs), ends, groups))
+
+
+def _gemm(node: Node, plan: Plan) -> Mapping[int, Array]:
+    attributes = node.attributes
+    alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
+    transposed = bool(attributes.get("transB", 0))
+    weight = _value(node, 1).T if transposed else _value(node, 1)
+    inputs, outputs = weight.shape
+    ends = _ends(node, plan, 0 if attributes.get("transA", 0) else 1, inputs, 1, outputs)
+    bias = beta * np.asarray(_value(node, 2), np.float64) if node.input(2) is not None else np.zeros(outputs)
+    new_weight, new_bias = linear.dense(np.asarray(weight, np.float64) * alpha, bias, ends)
+    new_weight = new_weight / alpha
+    return _with_bias(node, new_weight.T if transposed else new_weight, new_bias)
+
+
+def _matmul(node: Node, plan: Plan) -> Mapping[int, Array]:
+    weight = _value(node, 1)
+    inputs, outputs = weight.shape
+    return _with_bias(node, *linear.dense(weight, _bias(node, outputs), _ends(node, plan, -1, inputs, -1, outputs)))
+
+
+def _with_bias(node: Node, weight: Array, bias: Array) -> Mapping[int, Array]:
+    needed = node.input(2) is not None or bias.any()
+    return {1: weight, 2: bias} if needed else {1: weight}
+
+
+def _affine(node: Node, plan: Plan) -> Mapping[int, Array]:
+    affine = affine_of(node)
+    index = next(i for i, t in enumerate(node.inputs) if t is not None and t.constant is None)
+    x, y = _unit(plan, node.inputs[index]), _unit(plan, node.outputs[0])
+    scale, shift = _in_units(affine, x, y)
+    if node.op == "BatchNormalization":
+        epsilon = float(node.attributes.get("epsilon", DEFAULT_EPSILON))
+        axis, channels = min(1, affine.scale.ndim - 1), affine.scale.size
+        return _normalization(_along(scale, axis, channels), _along(shift, axis, channels), epsilon)
+    if node.op == "Add":
+        constant = shift
+    elif node.op == "Sub":
+        constant = shift if index == 1 else -shift
+    else:
+        constant = scale if node.op == "Mul" else 1 / scale
+    rank, constant = _value(node, 1 - index).ndim, compressed(constant)
+    while constant.ndim > rank and constant.shape[0] == 1:
+        constant = constant[0]
+    return {1 - index: constant}
+
+
+def _ends(node: Node, plan: Plan, x_axis: int, inputs: int, y_axis: int, outputs: int) -> linear.Ends:
+    x, y = _unit(plan, node.inputs[0]), _unit(plan, node.outputs[0])
+    return linear.Ends(
+        _along(x.scale, x_axis, inputs),
+        _along(x.shift, x_axis, inputs),
+        _along(y.gain, y_axis, outputs),
+        _along(y.offset, y_axis, outputs),
+    )
+
+
+def _unit(plan: Plan, tensor: Tensor | None) -> Unit:
+    original = Unit(np.ones(()), np.zeros(()))
+    return original if tensor is None else plan.units.get(tensor.name, original)
+
+
+def _along(array: Array, axis: int, extent: int) -> Array:
+    """The values along one axis of units that do not vary along the others: [extent]."""
+    if array.ndim == 0:
+        return np.broadcast_to(array, (extent,))
+    line = np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis])[0]
+    return np.broadcast_to(line, (extent,))
+
+
+def _value(node: Node, index: int) -> NDArray[np.generic]:
+    tensor = node.input(index)
+    value = None if tensor is None else tensor.value()
+    assert value is not None
+    return value
+
+
+def _bias(node: Node, features: int) -> Array:
+    """The bias as float64 [features]; zeros if there is none."""
+    if node.input(2) is None:
+        return np.zeros(features)
+    return np.asarray(_value(node, 2), np.float64).reshape(-1)
