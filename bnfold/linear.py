@@ -20,6 +20,7 @@ class Ends:
     Attributes:
         scale, shift: float64 [Cin], X = scale * X' + shift for the input.
         gain, offset: float64 [Cout], Y' = gain * Y + offset for the output.
+        For a stack of matrices all four may have the same axes in front.
     """
 
     scale: Array
@@ -29,10 +30,11 @@ class Ends:
 
 
 def dense(weight: NDArray[np.generic], bias: Array, ends: Ends) -> tuple[Array, Array]:
-    """Y = x W + c with W [Cin, Cout] and c broadcasting against [..., Cout]."""
+    """Y = x W + c with W [..., Cin, Cout] and c broadcasting against [..., Cout]; the units may be stacked alike."""
     w = np.asarray(weight, np.float64)
-    new_bias = ends.gain * (bias + ends.shift @ w) + ends.offset
-    return ends.scale[:, None] * w * ends.gain, new_bias
+    carried = (ends.shift[..., None, :] @ w)[..., 0, :]
+    new_bias = ends.gain * (bias + carried) + ends.offset
+    return ends.scale[..., :, None] * w * ends.gain[..., None, :], new_bias
 
 
 def conv(weight: NDArray[np.generic], bias: Array, ends: Ends, groups: int) -> tuple[Array, Array]:

@@ -116,14 +116,36 @@ def _gemm(node: Node, plan: Plan) -> Mapping[int, Array]:
     ends = _ends(node, plan, 0 if attributes.get("transA", 0) else 1, inputs, 1, outputs)
     bias = beta * np.asarray(_value(node, 2), np.float64) if node.input(2) is not None else np.zeros(outputs)
     new_weight, new_bias = linear.dense(np.asarray(weight, np.float64) * alpha, bias, ends)
-    new_weight = new_weight / alpha
+    new_weight = new_weight / alpha if alpha else np.asarray(weight, np.float64)
     return _with_bias(node, new_weight.T if transposed else new_weight, new_bias)
 
 
 def _matmul(node: Node, plan: Plan) -> Mapping[int, Array]:
-    weight = _value(node, 1)
-    inputs, outputs = weight.shape
-    return _with_bias(node, *linear.dense(weight, _bias(node, outputs), _ends(node, plan, -1, inputs, -1, outputs)))
+    left = node.inputs[0] is not None and node.inputs[0].constant is not None
+    weight = _value(node, 0).swapaxes(-1, -2) if left else _value(node, 1)
+    axis, front = (-2, weight.shape[:-2]) if left else (-1, weight.shape[:-2])
+    x, y = _unit(plan, node.inputs[1 if left else 0]), _unit(plan, node.outputs[0])
+    inputs, outputs = (*front, weight.shape[-2]), (*front, weight.shape[-1])
+    ends = linear.Ends(
+        *(_stacked(array, axis, inputs) for array in (x.scale, x.shift)),
+        *(_stacked(array, axis, outputs) for array in (y.gain, y.offset)),
+    )
+    old = np.zeros(outputs) if node.input(2) is None else np.asarray(_value(node, 2), np.float64)
+    new_weight, new_bias = linear.dense(weight, _stacked(old, axis, outputs), ends)
+    if left:
+        return {
+            0 if index == 1 else index: array
+            for index, array in _with_bias(node, new_weight.swapaxes(-1, -2), new_bias[..., None]).items()
+        }
+    return _with_bias(node, new_weight, new_bias[..., None, :] if front else new_bias)
+
+
+def _stacked(array: Array, axis: int, shape: tuple[int, ...]) -> Array:
+    """The values along `axis`, one of the last two, and along the axes in front of these that `shape` has."""
+    if array.ndim > 1:
+        array = np.moveaxis(array, axis, -1)[..., 0, :]
+        array = array[(0,) * max(array.ndim - len(shape), 0)]
+    return np.broadcast_to(array, shape)
 
 
 def _with_bias(node: Node, weight: Array, bias: Array) -> Mapping[int, Array]:

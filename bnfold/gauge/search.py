@@ -141,6 +141,7 @@ class Search:
         channel = channel_of(candidate, int(alive[contradiction.index]))
         demands = [self.units.demands[origin] for origin in contradiction.origins]
         others = [demand for demand in demands if demand.node != candidate.node.name]
+        others.sort(key=lambda demand: demand.node == candidate.y.name)  # that its own output stays explains least
         self.blockers[candidate.node.name] = tuple(demand.node for demand in others if demand.removal)
         if not others:
             return because(code, channel)

@@ -66,22 +66,30 @@ class _Editor:
             index = 1 if adds[0].inputs[0] is site.outputs[0] else 0
             stored = constant_tensor(adds[0].inputs[index])
             assert stored is not None
-            self._write(node, adds[0], index, bias.reshape(stored.numpy().shape), role(node, 2))
+            shape = stored.numpy().shape
+            self._write(node, adds[0], index, bias.reshape(shape) if bias.size == stored.size else bias, role(node, 2))
             site.outputs[0].name = self._new_name(f"{node.name}.product")
         elif bias is not None:
             self._add_bias(node, site, bias)
 
     def _add_bias(self, node: Node, site: ir.Node, bias: Array) -> None:
         """Put a constant behind a MatMul that has none: as a Gemm where the input is a matrix, else as an Add."""
-        assert node.inputs[0] is not None
-        assert node.inputs[0].shape is not None
+        assert node.outputs[0] is not None
+        assert node.outputs[0].shape is not None
         product = site.outputs[0]
-        if len(node.inputs[0].shape) == 2:
+        if len(node.outputs[0].shape) == 2:
             made = ir.Node("", "Gemm", [*site.inputs, None], name=site.name)
         else:
             made = ir.Node("", "Add", [product, None], name=f"{node.name}.bias")
         self._graph.insert_after(site, made)
-        self._write(node, made, len(made.inputs) - 1, bias, "bias", like=site.inputs[1])
+        self._write(
+            node,
+            made,
+            len(made.inputs) - 1,
+            bias,
+            "bias",
+            like=next(value for value in site.inputs if constant_tensor(value)),
+        )
         result = made.outputs[0]
         _take_over(product, result)
         product.replace_all_uses_with(result, replace_graph_outputs=True)

@@ -130,12 +130,12 @@ class _Reader:
         return self.tensors[name]
 
     def _bias_of(self, node: ir.Node) -> ir.Node | None:
-        """The Add that alone reads a MatMul by a constant matrix and adds one constant per column."""
+        """The Add that alone reads a MatMul by constant matrices and adds one constant per feature."""
         if node.op_type != "MatMul" or node.domain not in ("", "ai.onnx"):
             return None
-        product, weight = node.outputs[0], constant_tensor(node.inputs[1])
+        product, weights = node.outputs[0], [constant_tensor(value) for value in node.inputs]
         users = product.consumers()
-        if weight is None or len(weight.shape) != 2 or len(users) != 1 or product.is_graph_output():
+        if (weights[0] is None) == (weights[1] is None) or len(users) != 1 or product.is_graph_output():
             return None
         add = users[0]
         if add.op_type != "Add" or add.domain not in ("", "ai.onnx") or add.graph is not node.graph:
@@ -144,9 +144,12 @@ class _Reader:
         shape = self.known.get(product.name or "", UNKNOWN).shape
         if bias is None or shape is None or len(bias.shape) > len(shape):
             return None
-        columns = weight.shape[1]
-        fits = list(bias.shape) == [1] * (len(bias.shape) - 1) + [columns]
-        return add if fits else None
+        stack = list((weights[0] or weights[1]).numpy().shape)  # type: ignore[union-attr]
+        room = [*stack[:-1], 1] if weights[1] is None else [*stack[:-2], 1, stack[-1]]
+        features = -2 if weights[1] is None else -1
+        extents = [1] * (len(room) - len(bias.shape)) + list(bias.shape)
+        fits = len(extents) == len(room) and all(a in (1, b) for a, b in zip(extents, room, strict=True))
+        return add if fits and extents[features] == room[features] else None
 
 
 def _other(add: ir.Node, value: ir.Value) -> ir.Value:

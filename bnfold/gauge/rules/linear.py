@@ -78,12 +78,31 @@ def gemm(node: Node, units: Units) -> None:
 
 
 def matmul(node: Node, units: Units) -> None:
-    """MatMul with a constant matrix on the right: contracted and produced axis is the last one."""
-    weight = _weight(node)
-    x, _ = _activation(node)
-    if len(weight) != 2 or x.shape is None or len(x.shape) < 2:
+    """MatMul with constant matrices on the right (the last axis is contracted) or on the left (the last but one).
+
+    A stack of matrices [..., K, N], one for each index of the axes in front, leaves these axes units of their own.
+    """
+    left = node.inputs[0] is not None and node.inputs[0].constant is not None
+    weight = _weight(node, 0 if left else 1)
+    x, y, bias = node.inputs[1 if left else 0], node.outputs[0], node.input(2)
+    if x is None or y is None or x.constant is not None or (bias is not None and bias.constant is None):
         raise OpaqueError
-    _emit(node, units, -1, len(x.shape), weight[1])
+    if x.shape is None or not 2 <= len(weight) <= len(x.shape):
+        raise OpaqueError
+    rank = len(x.shape)
+    contracted, features = (-2, weight[-2]) if left else (-1, weight[-1])
+    shape = [1] * rank
+    for axis in range(3, len(weight) + 1):
+        if weight[-axis] > 1 and x.extent(-axis) != weight[-axis]:
+            raise OpaqueError
+        shape[-axis] = weight[-axis]
+    stacked = [axis for axis in range(rank) if shape[axis] > 1]
+    shape[contracted] = features
+    mixes = units.demand(node, "mixes all channels, whose elements must share their units")
+    units.along(mixes, units.of(x), contracted, *stacked)
+    units.gauges[y.name] = units.fresh(shape, free=True)
+    units.linear.add(node.name)
+    units.linear_outputs.add(y.name)
 
 
 def pads_with_zeros(node: Node, kernel: Sequence[int]) -> bool:

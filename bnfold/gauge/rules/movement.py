@@ -113,8 +113,11 @@ def slice_(node: Node, units: Units) -> None:
     x, y, rank = _ends(node)
     gauge = units.of(x)
     if gauge.size > 1:
-        starts, ends = node.parameter(1, "starts"), node.parameter(2, "ends")
-        axes, steps = node.parameter(3, "axes"), node.parameter(4, "steps")
+        axes = node.parameter(3, "axes")
+        if axes is not None and all(gauge.shape[int(axis)] == 1 for axis in axes):
+            units.gauges[y.name] = gauge
+            return
+        starts, ends, steps = node.parameter(1, "starts"), node.parameter(2, "ends"), node.parameter(4, "steps")
         if starts is None or ends is None:
             raise OpaqueError
         index = [slice(None)] * rank
@@ -183,9 +186,12 @@ def pad(node: Node, units: Units) -> None:
     x, y, rank = _ends(node)
     pads = node.parameter(1, "pads")
     mode = node.attributes.get("mode", "constant")
-    if pads is None or node.input(3) is not None or mode not in ("constant", "reflect", "edge", "wrap"):
+    axes = node.parameter(3, "axes")
+    if pads is None or mode not in ("constant", "reflect", "edge", "wrap"):
         raise OpaqueError
-    before, after = pads[:rank].astype(int), pads[rank:].astype(int)
+    where = np.arange(rank) if axes is None else axes.astype(int) % rank
+    before, after = np.zeros((2, rank), int)
+    before[where], after[where] = pads[: len(where)], pads[len(where) :]
     gauge = units.of(x)
     moved = [axis for axis in range(rank) if gauge.shape[axis] > 1 and (before[axis] or after[axis])]
     if mode != "constant":

@@ -55,14 +55,22 @@ def _aligned(source: Sequence[Dim], target: Sequence[Dim]) -> tuple[list[Dim], l
 
 
 def _groups(source: list[Dim], target: list[Dim]) -> list[tuple[list[Dim], list[Dim]]]:
-    """Split both shapes, front to back, into the shortest groups of equal product; what cannot be told is the last."""
+    """Split both shapes, front to back, into the shortest groups of equal product.
+
+    Where an extent is unknown, equal last axes are told first: the last index stays the same whatever lies in front.
+    """
     groups: list[tuple[list[Dim], list[Dim]]] = []
+    tail: list[tuple[list[Dim], list[Dim]]] = []
+    unknown = any(not isinstance(dim, int) for dim in (*source, *target))
+    while unknown and source and target and isinstance(source[-1], int) and source[-1] == target[-1]:
+        tail.insert(0, (source[-1:], target[-1:]))
+        source, target = source[:-1], target[:-1]
     while source or target:
         for i, j in _cuts(source, target):
             groups.append((source[:i], target[:j]))
             source, target = source[i:], target[j:]
             break
-    return groups
+    return groups + tail
 
 
 def _cuts(source: list[Dim], target: list[Dim]) -> list[tuple[int, int]]:
