@@ -144,6 +144,7 @@ class Plan:
             removed, its input and its output are one stored tensor.
         linear: names of the nodes whose weights absorb units.
         rewritten: names of the nodes whose constants change: linear layers and affine operators that stay.
+        operands: new units of constants that a node reads as data, by node name and input index.
         composed: runs of neighbouring affine operators that become one BatchNormalization, by the name of the operator
             whose place and name it takes; all others of the run count as removed into that one.
     """
@@ -152,6 +153,7 @@ class Plan:
     units: Mapping[str, Unit]
     linear: frozenset[str]
     rewritten: frozenset[str]
+    operands: Mapping[str, Mapping[int, Unit]] = field(default_factory=dict)
     composed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

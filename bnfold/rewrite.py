@@ -39,6 +39,9 @@ def new_constants(node: Node, plan: Plan) -> Mapping[int, Array]:
         what its output gains, with `beta` already in it. The bias of a MatMul is one value per column. A
         BatchNormalization gets mean 0 and variance 1.
     """
+    if node.name in plan.operands:
+        units = plan.operands[node.name].items()
+        return {index: unit.gain * np.asarray(_value(node, index), np.float64) + unit.offset for index, unit in units}
     if node.name not in plan.linear:
         return _affine(node, plan)
     if node.op in ("Conv", "ConvTranspose"):
@@ -79,7 +82,7 @@ def _normalization(scale: Array, shift: Array, epsilon: float) -> Mapping[int, A
 
 def role(node: Node, index: int) -> str:
     """What torch calls the constant at an input index of a node, for naming a new one."""
-    if node.op in ("Add", "Sub", "Mul", "Div"):
+    if node.op in ("Add", "Sub", "Sum", "Mul", "Div", "Concat"):
         return "constant"
     return ("input", "weight", "bias", "running_mean", "running_var")[index]
 
@@ -130,8 +133,10 @@ def _matmul(node: Node, plan: Plan) -> Mapping[int, Array]:
         *(_stacked(array, axis, inputs) for array in (x.scale, x.shift)),
         *(_stacked(array, axis, outputs) for array in (y.gain, y.offset)),
     )
-    old = np.zeros(outputs) if node.input(2) is None else np.asarray(_value(node, 2), np.float64)
-    new_weight, new_bias = linear.dense(weight, _stacked(old, axis, outputs), ends)
+    bias = np.zeros(outputs)
+    if node.input(2) is not None:
+        bias = _stacked(np.asarray(_value(node, 2), np.float64), axis, outputs)
+    new_weight, new_bias = linear.dense(weight, bias, ends)
     if left:
         return {
             0 if index == 1 else index: array

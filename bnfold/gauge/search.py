@@ -73,9 +73,11 @@ class Search:
         assert conflict is None
 
     def _owns_its_input(self, candidate: Candidate) -> bool:
-        name = candidate.x.name
+        """Whether a linear layer writes the input for it alone, and can empty just the channels that are dead."""
+        name, gauge = candidate.x.name, self.units.of(candidate.x)
         alone = len(self.units.readers[name]) == 1 and name not in self.units.outputs
-        return alone and name in self.units.linear_outputs
+        apart = all(extent in (1, own) for extent, own in zip(candidate.dead.shape, gauge.shape, strict=True))
+        return alone and apart and name in self.units.linear_outputs
 
     def _force(self, candidate: Candidate, reason: Reason) -> None:
         """Refuse for a reason that no exchange can change."""

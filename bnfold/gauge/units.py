@@ -151,6 +151,7 @@ class Units:
     linear: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
     statistics: dict[str, Statistics] = field(default_factory=dict)
+    operands: dict[str, dict[int, Ids]] = field(default_factory=dict)
     gauges: dict[str, Ids] = field(default_factory=dict)
     _count: int = GROUND + 1
     _free: list[Ids] = field(default_factory=list)
@@ -186,6 +187,12 @@ class Units:
         if free:
             self._free.append(ids)
         return ids.reshape(shape)
+
+    def operand(self, node: Node, index: int, room: Sequence[int]) -> Ids:
+        """The gauge of a constant that a node reads as data: a private copy can have any units of this shape."""
+        ids = self.fresh(room, free=True)
+        self.operands.setdefault(node.name, {})[index] = ids
+        return ids
 
     def along(self, origin: int, gauge: Ids, *axes: int) -> Ids:
         """The gauge with extent 1 on all other axes; elements that differ only there must share their units."""

@@ -82,14 +82,8 @@ class _Editor:
         else:
             made = ir.Node("", "Add", [product, None], name=f"{node.name}.bias")
         self._graph.insert_after(site, made)
-        self._write(
-            node,
-            made,
-            len(made.inputs) - 1,
-            bias,
-            "bias",
-            like=next(value for value in site.inputs if constant_tensor(value)),
-        )
+        weight = next(value for value in site.inputs if constant_tensor(value) is not None)
+        self._write(node, made, len(made.inputs) - 1, bias, "bias", like=weight)
         result = made.outputs[0]
         _take_over(product, result)
         product.replace_all_uses_with(result, replace_graph_outputs=True)

@@ -140,6 +140,8 @@ class _Reader:
         add = users[0]
         if add.op_type != "Add" or add.domain not in ("", "ai.onnx") or add.graph is not node.graph:
             return None
+        if add.attributes.get_int("broadcast", 0):
+            return None
         bias = constant_tensor(_other(add, product))
         shape = self.known.get(product.name or "", UNKNOWN).shape
         if bias is None or shape is None or len(bias.shape) > len(shape):

@@ -25,6 +25,10 @@ TABLE: Mapping[str, Rule] = {
     "Sum": arithmetic.add,
     "Mul": arithmetic.multiply,
     "Div": arithmetic.multiply,
+    "Neg": arithmetic.negate,
+    "Max": arithmetic.extremum,
+    "Min": arithmetic.extremum,
+    "Abs": activation.homogeneous,
     "Relu": activation.homogeneous,
     "LeakyRelu": activation.homogeneous,
     "PRelu": activation.prelu,
@@ -71,7 +75,8 @@ def read(network: Network, pinned: frozenset[str] = frozenset()) -> Units:
     units = Units(network)
     for node in network.nodes:
         rule = TABLE.get(node.op)
-        if rule is None or node.opaque or node.name in pinned:
+        aligned = node.attributes.get("broadcast")  # opset 6 and older: operands meet at another axis than the last
+        if rule is None or node.opaque or aligned or node.name in pinned:
             _keep_units(node, units)
             continue
         try:
@@ -90,6 +95,7 @@ def read(network: Network, pinned: frozenset[str] = frozenset()) -> Units:
 
 def _keep_units(node: Node, units: Units) -> None:
     units.opaque.add(node.name)
+    units.operands.pop(node.name, None)
     needs = units.demand(node, "is no linear or per-channel operator and needs its input unchanged")
     for index, tensor in enumerate(node.inputs):
         if tensor is not None and READS_SHAPE_ONLY.get(node.op) != index:

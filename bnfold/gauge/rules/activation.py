@@ -9,7 +9,7 @@ from bnfold.network import Node, OpaqueError
 
 
 def homogeneous(node: Node, units: Units) -> None:
-    """Relu, LeakyRelu (any alpha)."""
+    """Relu, LeakyRelu (any alpha), Abs."""
     x, y = node.inputs[0], node.outputs[0]
     assert x is not None
     assert y is not None

@@ -34,9 +34,11 @@ def constant_operand(node: Node) -> tuple[Tensor, NDArray[np.generic]] | None:
     """For Add, Sub, Mul, Div with one constant operand: the other operand, and the constant.
 
     The constant has extent 1 along every axis along which its values do not change. None for c / x and for operands
-    that are not floating-point.
+    that are not floating-point, or that opset 6 and older align along an axis of their own.
     """
     left, right = node.inputs[0], node.input(1)
+    if node.attributes.get("broadcast"):
+        return None
     if left is None or right is None or not (left.floating and right.floating):
         return None
     if (left.constant is None) == (right.constant is None):

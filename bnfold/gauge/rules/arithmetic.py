@@ -1,9 +1,10 @@
-"""Add, Sub, Sum and Mul of activations; with a constant operand they are affine operators."""
+"""Arithmetic between tensors; Add, Sub, Mul, Div with a per-channel constant operand are affine operators."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from bnfold.gauge.linear_system import Ids
 from bnfold.gauge.rules import affine
 from bnfold.gauge.units import Units
 from bnfold.network import Node, OpaqueError, Tensor
@@ -17,13 +18,27 @@ def _operands(node: Node) -> tuple[list[Tensor], Tensor]:
     return xs, y
 
 
+def _gauges(node: Node, units: Units, xs: list[Tensor]) -> list[Ids]:
+    """The gauges of the operands; a constant one has units of its own along the axes along which it has elements."""
+    shape = np.broadcast_shapes(*(units.of(x).shape for x in xs))
+    gauges = []
+    for index, x in enumerate(xs):
+        if x.constant is None or not x.floating:
+            gauges.append(units.of(x))
+            continue
+        extents = (1,) * (len(shape) - len(x.constant.shape)) + tuple(x.constant.shape)
+        room = [extent if of > 1 else 1 for extent, of in zip(shape, extents, strict=True)]
+        gauges.append(units.operand(node, index, room))
+    return gauges
+
+
 def add(node: Node, units: Units) -> None:
     """Add, Sub, Sum: one scale for all; the shifts add up."""
-    if node.op != "Sum" and affine.constant_operand(node) is not None:
+    if affine.elements(node) is not None:
         affine.arithmetic(node, units)
         return
     xs, y = _operands(node)
-    gauges = [units.of(x) for x in xs]
+    gauges = _gauges(node, units, xs)
     total = units.fresh(np.broadcast_shapes(*(gauge.shape for gauge in gauges)))
     adds = units.demand(node, "adds tensors, which must have the same scale")
     for gauge in gauges:
@@ -35,17 +50,41 @@ def add(node: Node, units: Units) -> None:
 
 
 def multiply(node: Node, units: Units) -> None:
-    """Mul, Div: by a constant an affine operator; of activations the scales multiply (or divide), without shifts."""
-    if affine.constant_operand(node) is not None:
+    """Mul, Div: by a constant an affine operator; of activations the scales multiply or divide, without shifts."""
+    if affine.elements(node) is not None:
         affine.arithmetic(node, units)
         return
     xs, y = _operands(node)
+    gauges = _gauges(node, units, xs)
+    result = units.fresh(np.broadcast_shapes(*(gauge.shape for gauge in gauges)))
+    origin = units.demand(node, "multiplies or divides tensors, and with them their scales")
     if node.op == "Div":
-        raise OpaqueError
-    gauges = [units.of(x) for x in xs]
-    product = units.fresh(np.broadcast_shapes(*(gauge.shape for gauge in gauges)))
-    units.structure.scale(units.demand(node, "multiplies tensors, and with them their scales"), product, gauges)
-    origin = units.demand(node, "multiplies tensors, which may have no shift")
-    for gauge in (*gauges, product):
+        units.structure.scale(origin, gauges[0], [result, gauges[1]])
+    else:
+        units.structure.scale(origin, result, gauges)
+    origin = units.demand(node, "multiplies or divides tensors, which may have no shift")
+    for gauge in (*gauges, result):
         units.no_shift(origin, gauge)
-    units.gauges[y.name] = product
+    units.gauges[y.name] = result
+
+
+def negate(node: Node, units: Units) -> None:
+    """Neg: the scale stays, the shift changes its sign."""
+    (x,), y = _operands(node)
+    gauge = units.of(x)
+    negative = units.fresh(gauge.shape)
+    units.same_scale(units.demand(node, "keeps the scale"), negative, gauge)
+    units.structure.shift(units.demand(node, "changes the sign of the shift"), negative, [(-1.0, gauge)])
+    units.gauges[y.name] = negative
+
+
+def extremum(node: Node, units: Units) -> None:
+    """Max, Min of tensors: equal units, with a positive scale."""
+    xs, y = _operands(node)
+    gauges = _gauges(node, units, xs)
+    result = units.fresh(np.broadcast_shapes(*(gauge.shape for gauge in gauges)))
+    compares = units.demand(node, "compares tensors, which must have the same units")
+    for gauge in gauges:
+        units.same(compares, result, gauge)
+    units.positive(units.demand(node, "takes a maximum, which only a positive scale keeps"), result)
+    units.gauges[y.name] = result

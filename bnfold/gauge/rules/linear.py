@@ -87,7 +87,7 @@ def matmul(node: Node, units: Units) -> None:
     x, y, bias = node.inputs[1 if left else 0], node.outputs[0], node.input(2)
     if x is None or y is None or x.constant is not None or (bias is not None and bias.constant is None):
         raise OpaqueError
-    if x.shape is None or not 2 <= len(weight) <= len(x.shape):
+    if node.version < 7 or x.shape is None or not 2 <= len(weight) <= len(x.shape):
         raise OpaqueError
     rank = len(x.shape)
     contracted, features = (-2, weight[-2]) if left else (-1, weight[-1])

@@ -66,7 +66,7 @@ def concat(node: Node, units: Units) -> None:
     if y is None or y.shape is None:
         raise OpaqueError
     axis = int(node.attributes["axis"]) % len(y.shape)
-    gauges = [units.of(x) for x in xs]
+    gauges = [units.of(x) if x.constant is None else _piece(node, units, i, axis) for i, x in enumerate(xs)]
     if any(gauge.ndim != len(y.shape) for gauge in gauges):
         raise OpaqueError
     if all(gauge.size == 1 and gauge.reshape(-1)[0] == GROUND for gauge in gauges):
@@ -83,6 +83,17 @@ def concat(node: Node, units: Units) -> None:
     if sum(part.size for part in parts) > MAX_GAUGE:
         raise OpaqueError
     units.gauges[y.name] = np.concatenate(parts, axis)
+
+
+def _piece(node: Node, units: Units, index: int, axis: int) -> Ids:
+    """The gauge of a constant operand: a private copy has units of its own along the axis."""
+    x = node.inputs[index]
+    assert x is not None
+    assert x.constant is not None
+    if not x.floating:
+        return units.of(x)
+    room = [extent if i == axis else 1 for i, extent in enumerate(x.constant.shape)]
+    return units.operand(node, index, room)
 
 
 def _off_axis(gauge: Ids, axis: int) -> tuple[int, ...]:
