@@ -150,6 +150,8 @@ def _stacked(array: Array, axis: int, shape: tuple[int, ...]) -> Array:
     if array.ndim > 1:
         array = np.moveaxis(array, axis, -1)[..., 0, :]
         array = array[(0,) * max(array.ndim - len(shape), 0)]
+        front = shape[len(shape) - array.ndim : -1]
+        array = array[tuple(slice(0, 1) if extent == 1 else slice(None) for extent in front)]
     return np.broadcast_to(array, shape)
 
 

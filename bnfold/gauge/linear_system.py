@@ -8,6 +8,7 @@ arrays, so that one call treats all channels of a tensor and thousands of tensor
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
@@ -68,6 +69,7 @@ class Contradiction:
 class _Undo:
     linked: list[Ids] = field(default_factory=list)
     pivots: list[Ids] = field(default_factory=list)
+    moved: list[tuple[Ids, Ids, Reals, Reals, Reals]] = field(default_factory=list)
 
 
 class LinearSystem:
@@ -97,9 +99,22 @@ class LinearSystem:
         self._free = free
         self._uses = np.zeros(size, np.int64)
         self._undo: list[_Undo] = []
+        self._deep = False
+
+    def copy(self) -> LinearSystem:
+        """An independent system that holds the same equations; none may be open to be taken back."""
+        twin = copy(self)
+        for name, part in vars(self).items():
+            if isinstance(part, np.ndarray) and part is not self._free:
+                setattr(twin, name, part.copy())
+        twin._undo = []
+        return twin
 
     def begin(self) -> None:
         """Everything added from here on can be taken back with `rollback`; calls nest."""
+        if self._deep and not self._undo:
+            self.flatten()
+            self._deep = False
         self._undo.append(_Undo())
 
     def commit(self) -> None:
@@ -108,10 +123,14 @@ class LinearSystem:
         if self._undo:
             self._undo[-1].linked += done.linked
             self._undo[-1].pivots += done.pivots
+            self._undo[-1].moved += done.moved
 
     def rollback(self) -> None:
         """Take back what was added since the last `begin`."""
         undo = self._undo.pop()
+        for ids, parent, factor, offset, error in reversed(undo.moved):
+            self._parent[ids], self._factor[ids] = parent, factor
+            self._offset[ids], self._error[ids] = offset, error
         for ids in undo.linked:
             self._parent[ids] = self._link[ids] = ids
             self._factor[ids], self._offset[ids], self._error[ids] = 1, 0, 0
@@ -133,7 +152,7 @@ class LinearSystem:
             if wrong.any():
                 first = int(np.flatnonzero(wrong)[0])
                 original = int(index[first])
-                return Contradiction(original, self._origins(equations.ids[:, original]))
+                return Contradiction(original, self.origins(equations.ids[:, original]))
             keep = ~settled
             reduced, terms, index = reduced.take(keep), terms[keep], index[keep]
             if not len(index):
@@ -146,6 +165,12 @@ class LinearSystem:
             rest[chosen[done]] = False
             pending, index = reduced.take(rest), index[rest]
         return None
+
+    def contradicted(self, equations: Equations) -> Ids:
+        """Which equations of a batch contradict, each taken alone, what holds already; adds nothing."""
+        reduced = self._reduce(equations)
+        settled = (reduced.coefficients == 0).all(0)
+        return np.flatnonzero(settled & (np.abs(reduced.right) > TOLERANCE * reduced.magnitude))
 
     def settle(self, ids: Ids) -> None:
         """Give every unknown of `ids` that is still undetermined the value 0; earlier ones come first.
@@ -168,35 +193,53 @@ class LinearSystem:
         return np.where(noise, 0.0, self._wrap(-reduced.right))
 
     def _find(self, ids: Ids) -> tuple[Ids, Reals, Reals, Reals]:
-        root, factor = ids, np.ones(ids.shape)
-        offset, error = np.zeros(ids.shape), np.zeros(ids.shape)
+        root, factor = self._parent[ids], self._factor[ids]
+        offset, error = self._offset[ids], self._error[ids]
         for steps in count():
-            parent = self._parent[root]
-            if (parent == root).all():
+            far = self._parent[root] != root
+            if not far.any():
                 break
-            if steps == _DEEP and not self._undo:
-                self._flatten()
-                return self._find(ids)
-            offset = offset + factor * self._offset[root]
-            error = error + np.abs(factor) * self._error[root]
-            factor = factor * self._factor[root]
-            root = parent
-        if not self._undo:
-            self._parent[ids], self._factor[ids] = root, factor
-            self._offset[ids], self._error[ids] = offset, error
+            if steps == _DEEP:
+                self.flatten()
+                self._deep = True
+            at, size = root[far], factor[far]
+            offset[far] += size * self._offset[at]
+            error[far] += np.abs(size) * self._error[at]
+            factor[far] = size * self._factor[at]
+            root[far] = self._parent[at]
+        if steps:
+            self._move(ids.reshape(-1), root.reshape(-1), factor.reshape(-1), offset.reshape(-1), error.reshape(-1))
         return root, factor, offset, error
 
-    def _flatten(self) -> None:
-        """Let every unknown point at its root, in steps that double the distance."""
+    def flatten(self) -> None:
+        """Let unknowns point at their roots, in steps that double the distance.
+
+        Where it must be taken back, only those linked meanwhile: their parents are linked meanwhile or roots.
+        """
+        linked = [ids for undo in self._undo for ids in undo.linked]
+        far = np.concatenate([self._parent[:0], *linked]) if self._undo else np.arange(len(self._parent))
         while True:
-            parent = self._parent
-            grand = parent[parent]
-            if (grand == parent).all():
+            parent = self._parent[far]
+            beyond = self._parent[parent] != parent
+            far, parent = far[beyond], parent[beyond]
+            if not len(far):
                 return
-            self._offset = self._offset + self._factor * self._offset[parent]
-            self._error = self._error + np.abs(self._factor) * self._error[parent]
-            self._factor = self._factor * self._factor[parent]
-            self._parent = grand
+            factor = self._factor[far]
+            self._move(
+                far,
+                self._parent[parent],
+                factor * self._factor[parent],
+                self._offset[far] + factor * self._offset[parent],
+                self._error[far] + np.abs(factor) * self._error[parent],
+            )
+
+    def _move(self, ids: Ids, parent: Ids, factor: Reals, offset: Reals, error: Reals) -> None:
+        """Let unknowns point farther along their chains, which changes no equation."""
+        if self._undo:
+            old = (self._parent[ids], self._factor[ids], self._offset[ids], self._error[ids])
+            self._undo[-1].moved.append((ids, *old))
+        self._parent[ids], self._factor[ids] = parent, factor
+        self._offset[ids], self._error[ids] = offset, error
 
     def _reduce(self, equations: Equations) -> Equations:
         """Write equations in free unknowns only; columns of one equation then name different unknowns."""
@@ -242,10 +285,12 @@ class LinearSystem:
                     size[k] += np.where(same, size[k - 1], 0)
                     coefficients[k - 1] = np.where(same, 0, coefficients[k - 1])
             coefficients = self._wrap(np.where(np.abs(coefficients) <= TOLERANCE * size, 0, coefficients))
-            order = np.argsort(coefficients == 0, axis=0, kind="stable")
-            width = max(int((coefficients != 0).sum(0).max(initial=0)), 1)
-            ids = np.take_along_axis(ids, order, 0)[:width]
-            coefficients = np.take_along_axis(coefficients, order, 0)[:width]
+            zero = coefficients == 0
+            if zero.any():
+                order = np.argsort(zero, axis=0, kind="stable")
+                width = max(len(ids) - int(zero.sum(0).min(initial=len(ids))), 1)
+                ids = np.take_along_axis(ids, order, 0)[:width]
+                coefficients = np.take_along_axis(coefficients, order, 0)[:width]
         return np.where(coefficients == 0, GROUND, ids), coefficients
 
     def _wrap(self, values: Reals) -> Reals:
@@ -315,7 +360,7 @@ class LinearSystem:
         if self._undo:
             self._undo[-1].pivots.append(pivots)
 
-    def _origins(self, ids: Ids) -> tuple[int, ...]:
+    def origins(self, ids: Ids) -> tuple[int, ...]:
         """Who asked for the equations that tie these unknowns, the nearest; those that fix a value come first."""
         fixing: list[int] = []
         tying: list[int] = []

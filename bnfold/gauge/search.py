@@ -95,11 +95,33 @@ class Search:
         if conflict is None:
             self.removed += candidates
         elif len(candidates) > 1:
-            half = len(candidates) // 2
-            self._try(candidates[:half])
-            self._try(candidates[half:])
+            rest = self._screen(candidates)
+            half = len(rest) // 2 if len(rest) == len(candidates) else len(rest)
+            self._try(rest[:half])
+            self._try(rest[half:])
         else:
             self._refuse(candidates[0], self._explain(candidates[0], *conflict))
+
+    def _screen(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Refuse those that contradict, each taken alone, what holds already; returns the others.
+
+        More equations would not make them fit, so they would be refused at their turn.
+        """
+        for code, system in self.systems.items():
+            batches = [[*candidate.requirements.batches(code)] for candidate in candidates]
+            batch = concatenated([part for each in batches for part in each])
+            if batch is None:
+                continue
+            ends = np.cumsum([sum(len(part.right) for part in each) for each in batches])
+            wrong = system.contradicted(batch)
+            owners, first = np.unique(np.searchsorted(ends, wrong, side="right"), return_index=True)
+            for owner, index in zip(owners.tolist(), wrong[first].tolist(), strict=True):
+                start = int(ends[owner - 1]) if owner else 0
+                conflict = Contradiction(index - start, system.origins(batch.ids[:, index]))
+                self._refuse(candidates[owner], self._explain(candidates[owner], code, conflict))
+            refused = set(owners.tolist())
+            candidates = [candidate for i, candidate in enumerate(candidates) if i not in refused]
+        return candidates
 
     def keep_scalars(self) -> None:
         """Where no removal depends on it, an operator that stays keeps its single constant single."""

@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from bnfold.affine import Affine
 from bnfold.gauge.linear_system import GROUND, Equations, Ids, LinearSystem
-from bnfold.network import Network, Node, Tensor
+from bnfold.network import Network, Node, OpaqueError, Tensor
 from bnfold.plan import Code
 
+MAX_FRESH = 1 << 14  # unknowns of one tensor that vary along several axes; attention maps would need millions
 MAX_GAUGE = 1 << 22  # a gauge that needs more ids than this is not worth solving; its tensors keep their units
 
 
@@ -69,16 +70,22 @@ class Requirements:
         right: ArrayLike,
         magnitude: ArrayLike,
     ) -> None:
-        parts = [part for column in columns for part in column]
-        arrays = np.broadcast_arrays(*parts, np.asarray(right, np.float64), magnitude)
-        flat = [array.reshape(-1) for array in arrays]
+        parts = (right, *(part for column in columns for part in column))
+        shapes = {shape for part in parts if (shape := getattr(part, "shape", ()))}
+        shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+        ids, coefficients = np.empty((len(columns), *shape), np.int64), np.empty((len(columns), *shape))
+        rights, magnitudes = np.empty(shape), np.empty(shape)
+        for k, (coefficient, unknowns) in enumerate(columns):
+            ids[k], coefficients[k] = unknowns, coefficient
+        rights[...], magnitudes[...] = right, magnitude
+        n = rights.size
         self._batches[code].append(
             Equations(
-                ids=np.stack(flat[1:-2:2]).astype(np.int64),
-                coefficients=np.stack(flat[0:-2:2]).astype(np.float64),
-                right=flat[-2].astype(np.float64),
-                magnitude=flat[-1].astype(np.float64),
-                origin=np.full(flat[0].shape, origin),
+                ids.reshape(len(columns), n),
+                coefficients.reshape(len(columns), n),
+                rights.reshape(n),
+                magnitudes.reshape(n),
+                np.full(n, origin),
             )
         )
 
@@ -155,6 +162,7 @@ class Units:
     gauges: dict[str, Ids] = field(default_factory=dict)
     _count: int = GROUND + 1
     _free: list[Ids] = field(default_factory=list)
+    _systems: dict[Code, LinearSystem] | None = None
 
     def __post_init__(self) -> None:
         self.readers: dict[str, list[Node]] = {}
@@ -182,6 +190,8 @@ class Units:
     def fresh(self, shape: Sequence[int], *, free: bool = False) -> Ids:
         """New unknowns; `free` ones are tied to little else and are the first to be solved for."""
         size = int(np.prod(shape, dtype=np.int64))
+        if size > MAX_FRESH and sum(extent > 1 for extent in shape) > 1:
+            raise OpaqueError
         ids = np.arange(self._count, self._count + size)
         self._count += size
         if free:
@@ -239,6 +249,11 @@ class Units:
 
     def systems(self) -> dict[Code, LinearSystem]:
         """The three systems, holding the structure's equations."""
+        if self._systems is None:
+            self._systems = self._solved_structure()
+        return {code: system.copy() for code, system in self._systems.items()}
+
+    def _solved_structure(self) -> dict[Code, LinearSystem]:
         free = np.zeros(self._count, np.bool_)
         for ids in self._free:
             free[ids] = True
@@ -251,4 +266,5 @@ class Units:
             batch = concatenated(self.structure.batches(code))
             contradiction = None if batch is None else system.add(batch)
             assert contradiction is None, "original units satisfy every operator"
+            system.flatten()
         return systems

@@ -8,8 +8,8 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from bnfold.affine import Array
-from bnfold.graph.constants import EXACT, constant_tensor
 from bnfold.graph.facts import Facts
+from bnfold.graph.tensors import EXACT, constant_tensor
 from bnfold.network import Node
 from bnfold.plan import Plan
 from bnfold.rewrite import OutOfRangeError as OutOfRangeError

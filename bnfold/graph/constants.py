@@ -16,12 +16,10 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from bnfold.graph.sequences import replace_sequences
 from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
+from bnfold.graph.tensors import EXACT, FLOATS, constant_tensor
 from bnfold.network import Dim
-
-FLOATS = frozenset({ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE})
-EXACT = "bnfold.exact"
-"""Key in `ir.Value.meta` of an initializer's unrounded float64 value."""
 
 _NOT_EVALUATED = frozenset(
     {
@@ -40,18 +38,6 @@ _NOT_EVALUATED = frozenset(
 _GROWTH_LIMIT = 1 << 20
 
 
-def constant_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
-    """The tensor of a value that no caller can change: an initializer that is no input, or a Constant node."""
-    if value is None or value.is_graph_input():
-        return None
-    if value.is_initializer():
-        return value.const_value
-    producer = value.producer()
-    if producer is None or producer.op_type != "Constant" or producer.domain not in ("", "ai.onnx"):
-        return None
-    return ir.convenience.get_const_tensor(value)
-
-
 def evaluate_constants(model: ir.Model) -> None:
     """Replace constant expressions of the main graph by initializers, in place; unused nodes go.
 
@@ -60,6 +46,7 @@ def evaluate_constants(model: ir.Model) -> None:
     make the file much larger.
     """
     known = infer_shapes(model)
+    replace_sequences(model, known)
     exact: dict[str, NDArray[Any]] = {}
     for node in list(model.graph):
         if node.domain not in ("", "ai.onnx") or node.op_type in _NOT_EVALUATED:

@@ -11,8 +11,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from bnfold.gauge.rules.affine import elements
-from bnfold.graph.constants import EXACT, FLOATS, constant_tensor
 from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
+from bnfold.graph.tensors import EXACT, FLOATS, constant_tensor
 from bnfold.network import Network, Node, Tensor
 
 

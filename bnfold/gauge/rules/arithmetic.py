@@ -68,6 +68,24 @@ def multiply(node: Node, units: Units) -> None:
     units.gauges[y.name] = result
 
 
+def matrix_product(node: Node, units: Units) -> None:
+    """MatMul of two tensors: the scales multiply, without shifts; along the contracted axis they must not vary."""
+    (a, b), y = _operands(node)
+    gauges = [units.of(a), units.of(b)]
+    if min(gauge.ndim for gauge in gauges) < 2:
+        raise OpaqueError
+    contracts = units.demand(node, "contracts an axis, along which all must share their units")
+    left = units.along(contracts, gauges[0], *range(gauges[0].ndim - 1))
+    right = units.along(contracts, gauges[1], *(axis for axis in range(gauges[1].ndim) if axis != gauges[1].ndim - 2))
+    result = units.fresh(np.broadcast_shapes(left.shape, right.shape))
+    origin = units.demand(node, "multiplies tensors, and with them their scales")
+    units.structure.scale(origin, result, [left, right])
+    origin = units.demand(node, "multiplies tensors, which may have no shift")
+    for gauge in (left, right, result):
+        units.no_shift(origin, gauge)
+    units.gauges[y.name] = result
+
+
 def negate(node: Node, units: Units) -> None:
     """Neg: the scale stays, the shift changes its sign."""
     (x,), y = _operands(node)

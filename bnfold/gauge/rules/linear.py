@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from bnfold.gauge.rules.arithmetic import matrix_product
 from bnfold.gauge.units import Units
 from bnfold.network import Node, OpaqueError, Tensor
 
@@ -82,6 +83,9 @@ def matmul(node: Node, units: Units) -> None:
 
     A stack of matrices [..., K, N], one for each index of the axes in front, leaves these axes units of their own.
     """
+    if not any(tensor is not None and tensor.constant is not None for tensor in node.inputs):
+        matrix_product(node, units)
+        return
     left = node.inputs[0] is not None and node.inputs[0].constant is not None
     weight = _weight(node, 0 if left else 1)
     x, y, bias = node.inputs[1 if left else 0], node.outputs[0], node.input(2)

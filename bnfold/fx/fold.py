@@ -1,0 +1,91 @@
+"""Fold an `nn.Module`, and measure how far the result is from it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from bnfold.fx.lift import lift
+from bnfold.fx.lower import lower
+from bnfold.fx.trace import tensors
+from bnfold.gauge.solve import solve
+from bnfold.plan import SENTENCES, Code, Plan, Reason
+from bnfold.rewrite import OutOfRangeError
+
+
+def fold_module(
+    module: nn.Module, example_inputs: Sequence[Any], *, exact: bool = False
+) -> tuple[fx.GraphModule, Plan]:
+    """Fold every batch normalization and per-channel affine operator that exact algebra allows.
+
+    Args:
+        module: any module that torch.fx traces, in any mode; it is not changed.
+        example_inputs: what its forward takes. Axis 0 of every tensor is the batch, which stays free.
+        exact: return a float64 module whose new parameters are not rounded.
+
+    Returns:
+        A module in eval mode with parameters in the stored dtypes, and every decision with its reason.
+
+    Raises:
+        SourceError: torch.fx cannot trace the module.
+        UsageError: it does not take these inputs.
+    """
+    lifted = lift(module, example_inputs)
+    withdrawn: dict[str, Reason] = {}
+    while True:
+        plan = solve(lifted.network, withdrawn)
+        try:
+            folded = lower(lifted, plan)
+        except OutOfRangeError as overflow:
+            reason = Reason(Code.RANGE, SENTENCES[Code.RANGE], against=overflow.node)
+            guilty = {d.node: reason for d in plan.decisions if overflow.node in d.into}
+            if not guilty:
+                raise
+            withdrawn |= guilty
+            continue
+        return (lower(lifted, plan, exact=True) if exact else folded), plan
+
+
+def module_difference(reference: nn.Module, candidate: nn.Module, inputs: Sequence[Any]) -> float:
+    """The largest difference between the outputs of two modules, both computed in float64.
+
+    Args:
+        reference, candidate: float modules of any dtype; copies of them run in eval mode.
+        inputs: what both take; floating-point tensors are widened.
+
+    Returns:
+        max|difference| / max|reference|, the largest of all outputs; infinite where their number, a shape or a
+        NaN or infinity differs.
+    """
+    wanted, found = (tensors(_run(module, inputs)) for module in (reference, candidate))
+    if len(wanted) != len(found):
+        return float("inf")
+    return max((_relative(a, b) for a, b in zip(wanted, found, strict=True)), default=0.0)
+
+
+def _run(module: nn.Module, inputs: Sequence[Any]) -> Any:
+    wide = copy.deepcopy(module).eval().double()
+    with torch.no_grad():
+        return wide(*(_widened(value) for value in inputs))
+
+
+def _widened(value: Any) -> Any:
+    if not isinstance(value, torch.Tensor):
+        return value
+    return value.double() if value.is_floating_point() else value.clone()
+
+
+def _relative(reference: torch.Tensor, candidate: torch.Tensor) -> float:
+    if reference.shape != candidate.shape:
+        return float("inf")
+    if not reference.numel():
+        return 0.0
+    a, b = reference.double(), candidate.double()
+    same = (a == b) | (a.isnan() & b.isnan())
+    gap = torch.where(same, 0.0, (b - a).abs()).nan_to_num(nan=float("inf")).max().item()
+    largest = a[a.isfinite()].abs().max().item() if a.isfinite().any() else 0.0
+    return gap / largest if gap and largest else float("inf") if gap else 0.0

@@ -1,0 +1,249 @@
+"""From a traced module to a Network that speaks the ONNX operators the rules know."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import operator
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx, nn
+
+from bnfold.fx.call import Call, Site, Slot, Value
+from bnfold.fx.inplace import without_writes
+from bnfold.fx.probe import Fact, Probe, probe
+from bnfold.fx.table import FUNCTIONS, METHODS, MODULES
+from bnfold.fx.trace import attribute, trace
+from bnfold.network import Network, Node, OpaqueError, Tensor
+
+READS_ONLY_SHAPES = frozenset({"size", "dim", "ndimension", "numel", "nelement", "is_floating_point", "stride"})
+SHAPE_ATTRIBUTES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "requires_grad", "itemsize"})
+LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "BatchNormalization"})
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """A network and where it came from.
+
+    Attributes:
+        network: the facts that rules and solver use.
+        sites: the call behind every node of the network, by name.
+        graph_module: the traced copy, in eval mode and without writes in place; nothing may change it.
+        seen: what its values are.
+    """
+
+    network: Network
+    sites: Mapping[str, Site]
+    graph_module: fx.GraphModule
+    seen: Probe
+
+
+def lift(module: nn.Module, inputs: Sequence[Any]) -> Lifted:
+    """Trace a module and read its facts.
+
+    Args:
+        module: any module that torch.fx traces; it is not changed.
+        inputs: example inputs; axis 0 of every tensor is the batch and counts as unknown. All other extents are
+            those the module is folded for.
+
+    Raises:
+        SourceError: torch.fx cannot trace it, or the trace does not compute the same.
+        UsageError: it does not take these inputs.
+    """
+    graph_module = trace(module, len(inputs))
+    seen = probe(graph_module, copy.deepcopy(module).eval(), inputs)
+    without_writes(graph_module, seen)
+    builder = Lift(graph_module, seen)
+    builder.walk()
+    return Lifted(builder.network(), builder.sites, graph_module, seen)
+
+
+@dataclass
+class Lift:
+    """The network under construction."""
+
+    graph_module: fx.GraphModule
+    seen: Probe
+    nodes: list[Node] = field(default_factory=list)
+    sites: dict[str, Site] = field(default_factory=dict)
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    skipped: set[fx.Node] = field(default_factory=set)
+    _constants: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
+    _names: Counter[str] = field(default_factory=Counter)
+
+    def network(self) -> Network:
+        """What was read."""
+        return Network(tuple(self.nodes), tuple(self.inputs), tuple(self.outputs))
+
+    def walk(self) -> None:
+        """Read the whole graph."""
+        nodes = list(self.graph_module.graph.nodes)
+        constant = {node for node in nodes if node.op not in ("placeholder", "output") and self._note_constant(node)}
+        for node in nodes:
+            if node.op == "placeholder":
+                self.inputs += self.all_tensors(node)
+            elif node.op == "output":
+                self.outputs += [tensor for source in node.all_input_nodes for tensor in self.all_tensors(source)]
+            elif node not in constant and node not in self.skipped:
+                self._read(node)
+
+    def tensor(self, value: Any) -> Tensor:
+        """The tensor of a graph node, or a number as a constant; raises OpaqueError for anything else."""
+        if isinstance(value, bool | int | float):
+            return Tensor(repr(value), (), True, Value(np.asarray(float(value))))
+        if not isinstance(value, fx.Node):
+            raise OpaqueError(f"{type(value).__name__} is no tensor")
+        fact = self.seen.values[value]
+        if isinstance(fact, int | float):
+            return Tensor(value.name, ())
+        if not isinstance(fact, Fact):
+            raise OpaqueError(f"{value.name} is no tensor")
+        known = self._constants.get(value)
+        stored = None if known is None else Value(known.detach().cpu().numpy())
+        return Tensor(self.name_of(value), fact.shape, fact.dtype.is_floating_point, stored)
+
+    def name_of(self, node: fx.Node) -> str:
+        """Name of the tensor that is a node's value, or of the nest of tensors that it is."""
+        if not _picks(node, self.seen):
+            return node.name
+        source, index = node.args
+        assert isinstance(source, fx.Node)
+        several = self.seen.values[source]
+        return f"{self.name_of(source)}.{index % len(several) if isinstance(index, int) else index}"
+
+    def all_tensors(self, node: fx.Node) -> list[Tensor]:
+        """The tensors in the value of a graph node, which may be a nest of them."""
+
+        def within(fact: Any, name: str) -> list[Tensor]:
+            if isinstance(fact, Fact):
+                return [Tensor(name, fact.shape, fact.dtype.is_floating_point)]
+            items = fact.items() if isinstance(fact, dict) else enumerate(fact if isinstance(fact, tuple) else ())
+            return [tensor for key, item in items for tensor in within(item, f"{name}.{key}")]
+
+        fact = self.seen.values[node]
+        return [self.tensor(node)] if isinstance(fact, Fact) else within(fact, self.name_of(node))
+
+    def add(
+        self,
+        call: Call,
+        op: str,
+        inputs: Sequence[Tensor | None],
+        slots: Mapping[int, Slot],
+        outputs: Sequence[Tensor | None] | None,
+        attributes: Mapping[str, Any],
+        *,
+        opaque: bool = False,
+        result: fx.Node | None = None,
+        bias: Slot | None = None,
+    ) -> None:
+        """Append a node to the network under the name that the ONNX export of the module would give it."""
+        result = result or call.node
+        if outputs is None and not opaque and not isinstance(self.seen.values[result], Fact):
+            raise OpaqueError("the result is not one tensor")
+        made = self.all_tensors(result) if outputs is None else outputs
+        name = self._name(call, op)
+        self.nodes.append(Node(name, op, tuple(inputs), tuple(made), dict(attributes), opaque=opaque))
+        self.sites[name] = Site(call.node, slots, result, bias)
+
+    def _name(self, call: Call, op: str) -> str:
+        is_layer = op in LAYERS and call.scope.rpartition(".")[2]
+        name = call.scope if is_layer else f"{call.scope}.{op}".lstrip(".")
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name}.{self._names[name]}"
+
+    def _read(self, node: fx.Node) -> None:
+        module = attribute(self.graph_module, str(node.target)) if node.op == "call_module" else None
+        call = Call(self, node, module, str(node.target) if module is not None else _scope(node))
+        if _moves_nothing(node, self.seen):
+            return
+        read = _reader(node, module)
+        if read is not None:
+            before = len(self.nodes)
+            try:
+                read(call)
+                return
+            except OpaqueError:
+                del self.nodes[before:]
+        inputs = [tensor for source in node.all_input_nodes for tensor in self.all_tensors(source)]
+        if inputs or self.all_tensors(node):
+            self.add(call, f"torch.{_target_name(node, module)}", inputs, {}, None, {}, opaque=True)
+
+    def _note_constant(self, node: fx.Node) -> bool:
+        """Evaluate, in float64, what depends on parameters and buffers alone."""
+        if not isinstance(self.seen.values[node], Fact):
+            return node.op == "get_attr"
+        if node.op == "get_attr":
+            self._constants[node] = _widened(attribute(self.graph_module, str(node.target)).detach())
+            return True
+        sources = node.all_input_nodes
+        if node.op == "call_module" or not sources or any(source not in self._constants for source in sources):
+            return False
+        values = [self._evaluated(node) for _ in range(2)]
+        if values[0] is None or values[1] is None or not torch.equal(values[0], values[1]):
+            return False  # it draws random numbers, or does not exist in float64
+        self._constants[node] = values[0]
+        return True
+
+    def _evaluated(self, node: fx.Node) -> torch.Tensor | None:
+        args, kwargs = fx.node.map_arg((node.args, node.kwargs), self._constants.__getitem__)
+        target: Any = node.target
+        try:
+            with torch.no_grad(), torch.random.fork_rng():
+                if node.op == "call_method":
+                    value = getattr(args[0], target)(*args[1:], **kwargs)
+                else:
+                    value = target(*args, **kwargs)
+        except Exception:
+            return None
+        return _widened(value) if isinstance(value, torch.Tensor) else None
+
+
+def _widened(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def _scope(node: fx.Node) -> str:
+    """Path of the module that makes the call."""
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    return str(stack[-1][0]) if stack else ""
+
+
+def _moves_nothing(node: fx.Node, seen: Probe) -> bool:
+    """Whether the call reads no element of a tensor, or only picks one tensor out of several."""
+    if node.op == "call_method":
+        return node.target in READS_ONLY_SHAPES
+    if node.target is getattr:
+        return node.args[1] in SHAPE_ATTRIBUTES
+    return _picks(node, seen)
+
+
+def _picks(node: fx.Node, seen: Probe) -> bool:
+    if node.target is not operator.getitem:
+        return False
+    source, index = node.args
+    several = seen.values.get(source) if isinstance(source, fx.Node) else None
+    return isinstance(several, tuple | dict) and isinstance(index, int | str)
+
+
+def _reader(node: fx.Node, module: nn.Module | None) -> Callable[[Call], None] | None:
+    if node.op == "call_method":
+        return METHODS.get(str(node.target))
+    if module is None:
+        return FUNCTIONS.get(node.target) if callable(node.target) else None
+    hooked = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
+    return None if hooked else MODULES.get(type(module))
+
+
+def _target_name(node: fx.Node, module: nn.Module | None) -> str:
+    if module is not None:
+        return type(module).__name__
+    if node.op == "call_method":
+        return str(node.target)
+    name = getattr(node.target, "__name__", None)
+    return str(name or inspect.formatannotation(node.target))
