@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bnfold.judge import verify as verify
     from bnfold.measure import bench as bench
-    from bnfold.pipeline import FoldResult as FoldResult
     from bnfold.pipeline import fold as fold
     from bnfold.pipeline import inspect as inspect
+    from bnfold.report.data import FoldResult as FoldResult
 
 _HOMES = {
-    "FoldResult": "pipeline",
+    "FoldResult": "report.data",
     "bench": "measure",
     "fold": "pipeline",
     "inspect": "pipeline",

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import onnx_ir as ir
 
 from bnfold import save, sources
-from bnfold.errors import NotEquivalentError
-from bnfold.gauge.solve import solve
-from bnfold.graph.apply import OutOfRangeError, apply_plan
+from bnfold.graph.apply import apply_plan
 from bnfold.graph.constants import evaluate_constants
 from bnfold.graph.facts import Facts, read_facts
-from bnfold.plan import SENTENCES, Code, Plan, Reason
-from bnfold.report.data import Counts, FoldReport
+from bnfold.in_range import solve_in_range
+from bnfold.plan import Plan
+from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
 from bnfold.sources import Source
 from bnfold.sources.onnx import load
 from bnfold.verification.verdict import Verification, not_run
@@ -29,21 +28,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 Shapes = Mapping[str, tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """What `fold` returns.
-
-    Attributes:
-        model: the folded model, weights in its stored types.
-        plan: every decision, and the units of every tensor.
-        report: counts, proof and latency, with `to_json()`.
-    """
-
-    model: ir.Model
-    plan: Plan
-    report: FoldReport
 
 
 @dataclass(frozen=True)
@@ -71,8 +55,9 @@ def inspect(source: Any, *, shapes: Shapes | None = None, freeze_inputs: bool = 
 
 def fold(
     source: Any,
-    output: str | Path | None = None,
+    example_inputs: Any = None,
     *,
+    output: str | Path | None = None,
     shapes: Shapes | None = None,
     data: str | Path | None = None,
     freeze_inputs: bool = False,
@@ -87,8 +72,10 @@ def fold(
 
     Args:
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
+        example_inputs: a tensor, or a tuple of tensors, that an `nn.Module` takes, batch first. With it and without
+            `output` the result is an `nn.Module`; the other arguments then do not matter.
         output: the ONNX file to write; None returns the model only.
-        shapes: input shapes by name, batch first; needed for a module whose input shape nothing tells.
+        shapes: input shapes by name, batch first; needed for a module where nothing else tells them.
         data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`.
         freeze_inputs: make constants of inputs that have a default value, so that they can be folded.
         verify: prove that the model computes the same; nothing is written when it does not.
@@ -105,6 +92,12 @@ def fold(
         MissingExtraError: PyTorch is needed and not installed.
     """
     tell = progress or (lambda _: None)
+    if example_inputs is not None:
+        from bnfold.fx.door import fold_in_torch, shapes_of
+
+        if output is None:
+            return fold_in_torch(source, example_inputs)
+        shapes = shapes_of(source, example_inputs)
     target = None if output is None else Path(output)
     if target is not None and not dry_run:
         save.check_output(target, force=force)
@@ -130,14 +123,6 @@ def fold(
         return FoldResult(_in_memory(folded), planned.plan, report)
 
 
-class FoldDiffersError(NotEquivalentError):
-    """The proof failed and nothing was written."""
-
-    def __init__(self, report: FoldReport) -> None:
-        super().__init__("The folded model does not compute the same, so it was not written.")
-        self.report = report
-
-
 def _workplace(target: Path | None, dry_run: bool) -> AbstractContextManager[Path]:
     """Where the folded file is built: beside the output if there will be one, in a temporary folder otherwise."""
     return _temporary() if target is None or dry_run else save.staging(target)
@@ -154,19 +139,14 @@ def _plan(path: Path, freeze_inputs: bool) -> tuple[_Planned, ir.Model]:
     prepared = load(path, freeze_inputs=freeze_inputs)
     evaluate_constants(prepared)
     facts = read_facts(prepared)
-    withdrawn: dict[str, Reason] = {}
-    while True:
-        plan = solve(facts.network, withdrawn)
+
+    def attempt(plan: Plan) -> ir.Model:
         folded, sites = _copy(prepared, facts)
-        try:
-            apply_plan(folded, sites, plan)
-            return _Planned(prepared, facts, plan), folded
-        except OutOfRangeError as overflow:
-            reason = Reason(Code.RANGE, SENTENCES[Code.RANGE], against=overflow.node)
-            guilty = {d.node: reason for d in plan.decisions if overflow.node in d.into}
-            if not guilty:
-                raise
-            withdrawn |= guilty
+        apply_plan(folded, sites, plan)
+        return folded
+
+    plan, folded = solve_in_range(facts.network, attempt)
+    return _Planned(prepared, facts, plan), folded
 
 
 def _copy(model: ir.Model, facts: Facts) -> tuple[ir.Model, Facts]:

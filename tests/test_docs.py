@@ -42,8 +42,9 @@ def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_readme_python(code: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "equivalent" in done.stdout
-    assert (tmp_path / "folded.onnx").exists()
+    if "output=" in code:
+        assert "equivalent" in done.stdout
+        assert (tmp_path / "folded.onnx").exists()
 
 
 def test_readme_make_targets_exist() -> None:

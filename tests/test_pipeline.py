@@ -15,7 +15,7 @@ from bnfold import pipeline
 from bnfold.errors import SourceError, UsageError
 from bnfold.graph.apply import apply_plan
 from bnfold.graph.facts import read_facts
-from bnfold.pipeline import FoldDiffersError
+from bnfold.report.data import FoldDiffersError
 from bnfold.zoo import resnet20, resnet20v2
 from tests.cli.conftest import MODELS, small_net
 
@@ -24,7 +24,7 @@ OCR = Path(importlib.util.find_spec("rapidocr_onnxruntime").origin).parent / "mo
 
 @pytest.mark.parametrize("path", sorted(OCR.glob("*.onnx")), ids=lambda path: path.stem)
 def test_trained_ocr_models(path: Path, tmp_path: Path) -> None:
-    report = bnfold.fold(path, tmp_path / "out.onnx").report
+    report = bnfold.fold(path, output=tmp_path / "out.onnx").report
     assert report.verification.verdict == "equivalent"
     assert report.verification.algebra is not None
     assert report.verification.algebra.max_rel < 1e-10
@@ -89,7 +89,7 @@ def test_a_module_needs_a_shape() -> None:
 
 def test_output_is_checked_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
-        bnfold.fold(tmp_path / "missing.onnx", tmp_path / "nowhere" / "out.onnx")
+        bnfold.fold(tmp_path / "missing.onnx", output=tmp_path / "nowhere" / "out.onnx")
 
 
 @pytest.mark.parametrize("name", ["resnet20_digits", "resnet20v2_digits"])
@@ -109,7 +109,7 @@ def test_one_wrong_weight_flips_the_verdict(
 
     monkeypatch.setattr(pipeline, "apply_plan", sabotage)
     with pytest.raises(FoldDiffersError) as failure:
-        bnfold.fold(MODELS / f"{name}.pt", tmp_path / "out.onnx")
+        bnfold.fold(MODELS / f"{name}.pt", output=tmp_path / "out.onnx")
     assert failure.value.exit_code == 1
     assert failure.value.report.verification.verdict == "different"
     assert any("layer2.1.conv1.weight" in sentence for sentence in failure.value.report.verification.sentences)
@@ -126,13 +126,13 @@ def test_a_wrong_plan_flips_the_verdict(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(pipeline, "apply_plan", sabotage)
     with pytest.raises(FoldDiffersError):
-        bnfold.fold(MODELS / "resnet20_digits.pt", tmp_path / "out.onnx")
+        bnfold.fold(MODELS / "resnet20_digits.pt", output=tmp_path / "out.onnx")
 
 
 def test_weights_of_the_trained_network_in_fifty_digits(tmp_path: Path) -> None:
     """W' = gamma W / sqrt(var + eps), from the checkpoint itself, for a sample of weights of every convolution."""
     path = tmp_path / "out.onnx"
-    bnfold.fold(MODELS / "resnet20_digits.pt", path, verify=False)
+    bnfold.fold(MODELS / "resnet20_digits.pt", output=path, verify=False)
     folded = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
     state = {k: v.numpy() for k, v in torch.load(MODELS / "resnet20_digits.pt")["state_dict"].items()}
     rng = np.random.default_rng(0)
@@ -156,5 +156,5 @@ def test_weights_of_the_trained_network_in_fifty_digits(tmp_path: Path) -> None:
 
 
 def test_counts_are_those_of_the_written_graph(tmp_path: Path) -> None:
-    report = bnfold.fold(MODELS / "resnet20v2_digits.pt", tmp_path / "out.onnx", verify=False).report
+    report = bnfold.fold(MODELS / "resnet20v2_digits.pt", output=tmp_path / "out.onnx", verify=False).report
     assert read_facts(ir.load(tmp_path / "out.onnx")).affine_counts() == (report.affine.after, report.scalar.after)

@@ -28,13 +28,14 @@ def fold(
     from bnfold import pipeline
     from bnfold.cli.output import progress, show
     from bnfold.report import terminal
+    from bnfold.report.data import FoldDiffersError
 
     shapes = parse_shapes(input_)
     try:
         with progress() as tell:
             report = pipeline.fold(
                 source,
-                output,
+                output=output,
                 shapes=shapes,
                 data=data,
                 freeze_inputs=freeze_inputs,
@@ -45,7 +46,7 @@ def fold(
                 force=force,
                 progress=tell,
             ).report
-    except pipeline.FoldDiffersError as error:
+    except FoldDiffersError as error:
         show(terminal.fold_report(error.report, verbose=verbose), error.report.to_json(), json_)
         raise
     show(terminal.fold_report(report, verbose=verbose, dry_run=dry_run), report.to_json(), json_)

@@ -12,9 +12,8 @@ from torch import fx, nn
 from bnfold.fx.lift import lift
 from bnfold.fx.lower import lower
 from bnfold.fx.trace import tensors
-from bnfold.gauge.solve import solve
-from bnfold.plan import SENTENCES, Code, Plan, Reason
-from bnfold.rewrite import OutOfRangeError
+from bnfold.in_range import solve_in_range
+from bnfold.plan import Plan
 
 
 def fold_module(
@@ -35,19 +34,8 @@ def fold_module(
         UsageError: it does not take these inputs.
     """
     lifted = lift(module, example_inputs)
-    withdrawn: dict[str, Reason] = {}
-    while True:
-        plan = solve(lifted.network, withdrawn)
-        try:
-            folded = lower(lifted, plan)
-        except OutOfRangeError as overflow:
-            reason = Reason(Code.RANGE, SENTENCES[Code.RANGE], against=overflow.node)
-            guilty = {d.node: reason for d in plan.decisions if overflow.node in d.into}
-            if not guilty:
-                raise
-            withdrawn |= guilty
-            continue
-        return (lower(lifted, plan, exact=True) if exact else folded), plan
+    plan, folded = solve_in_range(lifted.network, lambda plan: lower(lifted, plan))
+    return (lower(lifted, plan, exact=True) if exact else folded), plan
 
 
 def module_difference(reference: nn.Module, candidate: nn.Module, inputs: Sequence[Any]) -> float:

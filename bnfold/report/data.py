@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bnfold.plan import Decision
+from bnfold.errors import NotEquivalentError
+from bnfold.plan import Decision, Plan
 from bnfold.verification.verdict import Verification
 
 if TYPE_CHECKING:
@@ -80,3 +81,27 @@ class FoldReport:
                 "left_by_onnxruntime": self.left_by_onnxruntime,
             }
         return data
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What `fold` returns.
+
+    Attributes:
+        model: the folded model, weights in its stored types: an `onnx_ir.Model`, or an `nn.Module` if one was folded
+            with example inputs.
+        plan: every decision, and the units of every tensor.
+        report: counts, proof and latency, with `to_json()`.
+    """
+
+    model: Any
+    plan: Plan
+    report: FoldReport
+
+
+class FoldDiffersError(NotEquivalentError):
+    """The proof failed and nothing was written."""
+
+    def __init__(self, report: FoldReport) -> None:
+        super().__init__("The folded model does not compute the same, so it was not written.")
+        self.report = report

@@ -1,0 +1,33 @@
+"""All cases, one file per idea."""
+
+from benchmarks.conformance.case import Case, collect
+from benchmarks.conformance.cases import (
+    activations,
+    channels,
+    constants,
+    linear_after,
+    linear_before,
+    movement,
+    opsets,
+    padding,
+    pooling,
+    streams,
+    traps,
+    types,
+)
+
+MODULES = (
+    linear_after,
+    linear_before,
+    activations,
+    pooling,
+    padding,
+    movement,
+    streams,
+    constants,
+    opsets,
+    types,
+    channels,
+    traps,
+)
+CASES: list[Case] = collect(module.case for module in MODULES)

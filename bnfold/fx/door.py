@@ -1,0 +1,123 @@
+"""`bnfold.fold` for an `nn.Module` that is to stay one: the fold, its counts and its proof."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from bnfold.errors import SourceError
+from bnfold.fx.fold import fold_module, module_difference
+from bnfold.fx.lift import lift
+from bnfold.fx.trace import tensors
+from bnfold.gauge.rules.affine import elements
+from bnfold.network import Network
+from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
+from bnfold.verification.verdict import Algebra, Rounding, Verification
+
+ALGEBRA_BOUND = 1e-10
+DRAWS = 4
+FACTOR = 4.0
+FLOOR_EPS = 8.0
+
+
+def fold_in_torch(module: Any, example_inputs: Any) -> FoldResult:
+    """Fold a module through torch.fx and prove the result.
+
+    Args:
+        module: any `nn.Module` that torch.fx traces; it is not changed.
+        example_inputs: a tensor or a tuple of tensors that its forward takes, batch first.
+
+    Raises:
+        NotEquivalentError: the proof failed; its `report` attribute holds the numbers.
+        SourceError: it is no module, or torch.fx cannot trace it.
+        UsageError: it does not take these inputs.
+    """
+    inputs = _as_tuple(module, example_inputs)
+    folded, plan = fold_module(module, inputs)
+    exact, _ = fold_module(module, inputs, exact=True)
+    removed = [decision for decision in plan.decisions if decision.removed]
+    before, after = (_counts(lift(part, inputs).network) for part in (module, folded))
+    report = FoldReport(
+        source=type(module).__name__,
+        description=f"PyTorch module {type(module).__name__}",
+        output=None,
+        affine=Counts(before[0], sum(not decision.scalar for decision in removed), after[0]),
+        scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
+        decisions=plan.decisions,
+        verification=_prove(module, exact, folded, inputs),
+    )
+    if report.verification.verdict == "different":
+        raise FoldDiffersError(report)
+    return FoldResult(folded, plan, report)
+
+
+def shapes_of(module: Any, example_inputs: Any) -> dict[str, tuple[int, ...]]:
+    """The shape of every example input, by the name of the argument of forward that takes it."""
+    inputs = _as_tuple(module, example_inputs)
+    names = list(inspect.signature(module.forward).parameters)
+    return {name: tuple(value.shape) for name, value in zip(names, inputs, strict=False)}
+
+
+def _as_tuple(module: Any, example_inputs: Any) -> tuple[Any, ...]:
+    if not isinstance(module, nn.Module):
+        raise SourceError(f"Example inputs go with an nn.Module, not with a {type(module).__name__}.")
+    return tuple(example_inputs) if isinstance(example_inputs, tuple | list) else (example_inputs,)
+
+
+def _counts(network: Network) -> tuple[int, int]:
+    sizes = [size for node in network.nodes if (size := elements(node)) is not None]
+    return sum(size > 1 for size in sizes), sum(size == 1 for size in sizes)
+
+
+def _prove(module: nn.Module, exact: nn.Module, folded: nn.Module, inputs: Sequence[Any]) -> Verification:
+    """Algebra in float64 with unrounded parameters, and the error of both modules in their own dtype.
+
+    The folded error may be FACTOR times the original's own, the largest of some random inputs, plus FLOOR_EPS eps.
+    """
+    draws = [tuple(inputs), *(_like(inputs, seed) for seed in range(DRAWS))]
+    algebra = Algebra(max(module_difference(module, exact, draw) for draw in draws), ALGEBRA_BOUND)
+    errors = [max(_own_error(module, part, draw) for draw in draws) for part in (module, folded)]
+    dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
+    allowed = FACTOR * errors[0] + FLOOR_EPS * torch.finfo(dtype).eps
+    rounding = Rounding(errors[0], errors[1], allowed)
+    holds = algebra.holds and rounding.holds
+    sentence = f"Both modules ran in PyTorch, on the example inputs and {DRAWS} random ones like them."
+    return Verification("equivalent" if holds else "different", algebra, rounding, sentences=(sentence,))
+
+
+def _like(inputs: Sequence[Any], seed: int) -> tuple[Any, ...]:
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(
+        torch.randn(value.shape, generator=generator).to(value)
+        if isinstance(value, torch.Tensor) and value.is_floating_point()
+        else value
+        for value in inputs
+    )
+
+
+def _own_error(reference: nn.Module, module: nn.Module, inputs: Sequence[Any]) -> float:
+    """How far a module, in its own dtype, is from the reference in float64."""
+    modes = [part.training for part in module.modules()]
+    module.eval()
+    try:
+        with torch.no_grad():
+            found = tensors(module(*inputs))
+    finally:
+        for part, training in zip(module.modules(), modes, strict=True):
+            part.training = training
+    return module_difference(reference, _Constant(found), inputs)
+
+
+class _Constant(nn.Module):
+    """Returns what it was given, whatever it is fed."""
+
+    def __init__(self, values: Sequence[torch.Tensor]) -> None:
+        super().__init__()
+        self._values = [value.double() for value in values]
+
+    def forward(self, *_: Any) -> Any:
+        return tuple(self._values)

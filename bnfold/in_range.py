@@ -1,0 +1,36 @@
+"""Solve, carry out, and withdraw what leaves the range of a stored type, until nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from bnfold.gauge.solve import solve
+from bnfold.network import Network
+from bnfold.plan import SENTENCES, Code, Plan, Reason
+from bnfold.rewrite import OutOfRangeError
+
+T = TypeVar("T")
+
+
+def solve_in_range(network: Network, attempt: Callable[[Plan], T]) -> tuple[Plan, T]:
+    """The best plan that can be stored, and what carrying it out returned.
+
+    Args:
+        network: the facts.
+        attempt: carries a plan out on a copy of the model; raises OutOfRangeError if a new constant does not fit.
+
+    Raises:
+        OutOfRangeError: a constant does not fit and no removal is to blame.
+    """
+    withdrawn: dict[str, Reason] = {}
+    while True:
+        plan = solve(network, withdrawn)
+        try:
+            return plan, attempt(plan)
+        except OutOfRangeError as overflow:
+            reason = Reason(Code.RANGE, f"{SENTENCES[Code.RANGE]}: {overflow.node}", against=overflow.node)
+            guilty = {d.node: reason for d in plan.decisions if overflow.node in d.into}
+            if not guilty:
+                raise
+            withdrawn |= guilty

@@ -1,0 +1,88 @@
+"""What a fold must satisfy: the same function, a valid model, nothing touched that it had no reason to touch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime as ort
+
+from bnfold.gauge.rules.affine import elements
+from bnfold.graph.facts import read_facts
+from bnfold.plan import Code
+from tests.networks import Folded, Net, disagreement, fold
+
+
+def check(net: Net, outputs: Sequence[str]) -> Folded:
+    """Fold, and assert all that must hold; 1e-10 is far above float64 noise and far below any wrong rule."""
+    model = net.model(*outputs)
+    onnx.checker.check_model(model, full_check=True)
+    folded = fold(model)
+    for seed in (1, 2):
+        assert disagreement(folded, net.feeds(seed)) <= 1e-10
+    assert_valid(model, folded, net.feeds())
+    assert_interface(folded)
+    assert_counted(folded)
+    assert_finished(folded)
+    return folded
+
+
+def assert_valid(model: onnx.ModelProto, folded: Folded, feeds: dict[str, np.ndarray]) -> None:
+    proto = ir.to_proto(folded.rounded)
+    onnx.checker.check_model(proto, full_check=True)
+    try:
+        expected = runtime(model, feeds)
+    except Exception:  # ONNX Runtime has no kernel for some valid operators; the fold need not add one
+        return
+    for before, after in zip(expected, runtime(proto, feeds), strict=True):
+        assert before.shape == after.shape
+        assert before.dtype == after.dtype
+
+
+def runtime(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, feeds)
+
+
+def assert_interface(folded: Folded) -> None:
+    before, after = ir.to_proto(folded.original), ir.to_proto(folded.rounded)
+    assert list(after.graph.input) == list(before.graph.input)
+    assert list(after.graph.output) == list(before.graph.output)
+    assert list(after.metadata_props) == list(before.metadata_props)
+    assert list(after.opset_import) == list(before.opset_import)
+
+
+def assert_counted(folded: Folded) -> None:
+    """Removed ones are gone; of those that stay, one between two axes of units may get a constant along both."""
+    facts = read_facts(folded.rounded)
+    stay = [node for node in facts.network.nodes if node.name in folded.kept]
+    spread = [node for node in stay if elements(node) is None]
+    before, after = folded.facts.affine_counts(), facts.affine_counts()
+    assert sum(after) + len(spread) == sum(before) - len(folded.plan.removed)
+
+
+def assert_finished(folded: Folded) -> None:
+    """One fold is enough, but for two reasons that look at neighbours which the fold takes away.
+
+    A dead channel may meet its linear layer only once others are gone, and with a batch normalization goes the record
+    of how far its input spreads.
+    """
+    again = fold(ir.to_proto(folded.rounded))
+    reasons = {decision.node: decision.reason for decision in folded.plan.decisions}
+    refused = {node for node, why in reasons.items() if why is not None and why.code in (Code.DEAD, Code.PRECISION)}
+    assert set(again.plan.removed) <= refused
+    if again.plan.removed:
+        return
+    first, second = (initializers(model) for model in (folded.rounded, again.rounded))
+    assert first == second
+
+
+def initializers(model: ir.Model) -> dict[str, tuple]:
+    return {
+        name: (value.const_value.dtype, tuple(value.const_value.shape), value.const_value.tobytes())
+        for name, value in model.graph.initializers.items()
+    }
