@@ -158,3 +158,20 @@ def test_weights_of_the_trained_network_in_fifty_digits(tmp_path: Path) -> None:
 def test_counts_are_those_of_the_written_graph(tmp_path: Path) -> None:
     report = bnfold.fold(MODELS / "resnet20v2_digits.pt", output=tmp_path / "out.onnx", verify=False).report
     assert read_facts(ir.load(tmp_path / "out.onnx")).affine_counts() == (report.affine.after, report.scalar.after)
+
+
+def test_3d_convolutions_of_a_module(tmp_path: Path) -> None:
+    """The exporter invents a bias of an invalid shape for them, and ONNX Runtime would refuse it."""
+    net = torch.nn.Sequential(torch.nn.Conv3d(3, 4, 3, bias=False), torch.nn.BatchNorm3d(4), torch.nn.ReLU())
+    report = bnfold.fold(net, torch.zeros(2, 3, 6, 6, 6), output=tmp_path / "out.onnx").report
+    assert report.affine.after == 0
+    assert report.verification.verdict == "equivalent"
+
+
+def test_a_model_that_no_runtime_kernel_takes_is_still_proved_in_float64(tmp_path: Path) -> None:
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).double()
+    proof = bnfold.fold(net, torch.zeros(2, 3, 6, 6).double(), output=tmp_path / "out.onnx").report.verification
+    assert proof.verdict == "equivalent"
+    assert proof.rounding is not None
+    assert not proof.rounding.run
+    assert any("Rounding was not run" in sentence for sentence in proof.sentences)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
-from onnx_ir.passes.common import ClearMetadataAndDocStringPass, InlinePass
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass, InlinePass, RemoveUnusedNodesPass
 
 from bnfold.errors import MissingExtraError, SourceError, UsageError
 from bnfold.graph.constants import evaluate_constants
@@ -114,12 +114,19 @@ def _name_after_modules(model: ir.Model) -> None:
 
 
 def _name_biases(model: ir.Model) -> None:
-    """The zeros that the exporter invents for a convolution without bias get the name that a bias would have."""
+    """The zeros that the exporter invents for a convolution without bias get the name that a bias would have.
+
+    For a 3-D convolution it invents a matrix of them, which no runtime takes; these go.
+    """
     for node in model.graph:
         bias = node.inputs[2] if node.op_type in ("Conv", "ConvTranspose") and len(node.inputs) > 2 else None
-        invented = bias is not None and bias.is_initializer() and (bias.name or "").startswith("val_")
-        if bias is not None and invented and len(bias.uses()) == 1:
+        if bias is None or not bias.is_initializer() or not (bias.name or "").startswith("val_"):
+            continue
+        if bias.shape is not None and len(bias.shape) > 1:
+            node.replace_input_with(2, None)
+        elif len(bias.uses()) == 1:
             bias.name = f"{node.name}.bias"
+    RemoveUnusedNodesPass()(model)
 
 
 @contextmanager

@@ -163,7 +163,12 @@ def _finish(
             None,
             tuple(sentences),
         )
-    runs = _run_both(original_path, folded_path, batches)
+    try:
+        runs = _run_both(original_path, folded_path, batches)
+    except RuntimeRefusedError as error:
+        sentences.append(f"Rounding was not run, because the original does not run: {error}")
+        verdict: Judgement = "equivalent" if algebra.holds else "different"
+        return Verification(verdict, algebra, Rounding(run=False), None, tuple(sentences))
     if runs.folded is None:
         return Verification("different", algebra, Rounding(run=False), None, (*sentences, runs.reason))
     judged, more = rounding.judge(original, batches, truths, moved, runs.original, runs.folded)

@@ -44,9 +44,16 @@ def _emit(node: Node, units: Units, axis: int, rank: int, features: int) -> int:
     return reads
 
 
+def _check_bias(node: Node, features: int) -> None:
+    bias = node.input(2)
+    if bias is not None and bias.constant is not None and tuple(bias.constant.shape) != (features,):
+        raise OpaqueError
+
+
 def conv(node: Node, units: Units) -> None:
     """Conv: weight [Cout, Cin/group, *kernel], contracted and produced axis 1."""
     weight = _weight(node)
+    _check_bias(node, weight[0])
     _emit(node, units, 1, len(weight), weight[0])
     if pads_with_zeros(node, weight[2:]):
         x, _ = _activation(node)
@@ -56,7 +63,9 @@ def conv(node: Node, units: Units) -> None:
 def conv_transpose(node: Node, units: Units) -> None:
     """ConvTranspose: weight [Cin, Cout/group, *kernel]; outputs near the border see fewer inputs."""
     weight = _weight(node)
-    _emit(node, units, 1, len(weight), weight[1] * int(node.attributes.get("group", 1)))
+    features = weight[1] * int(node.attributes.get("group", 1))
+    _check_bias(node, features)
+    _emit(node, units, 1, len(weight), features)
     if not _every_output_sees_the_whole_kernel(node, weight[2:]):
         x, _ = _activation(node)
         units.no_shift(units.demand(node, "sums a varying number of inputs, which a shift would change"), units.of(x))

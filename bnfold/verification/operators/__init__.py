@@ -3,7 +3,7 @@
 from bnfold.verification.operators.convolution import Conv, ConvTranspose
 from bnfold.verification.operators.elementwise import Cast, Erf, LogSoftmax, Softmax
 from bnfold.verification.operators.normalization import LRN, BatchNormalization, TrainingModeError
-from bnfold.verification.operators.pooling import AveragePool, MaxPool
+from bnfold.verification.operators.pooling import AveragePool, GlobalMaxPool, MaxPool
 from bnfold.verification.operators.shaping import Loop, Pad, Resize, Upsample
 
 OPERATORS = (
@@ -13,6 +13,7 @@ OPERATORS = (
     Conv,
     ConvTranspose,
     Erf,
+    GlobalMaxPool,
     Loop,
     LogSoftmax,
     LRN,

@@ -75,3 +75,10 @@ class MaxPool(IndexedMaxPool):
         for _, where in at.taps():
             np.maximum(best, spread[(slice(None), slice(None), *where)], out=best)
         return (best,)
+
+
+class GlobalMaxPool(OpRun):
+    """The largest value of each channel, over all axes behind it; theirs reduces the last two, whatever the rank."""
+
+    def _run(self, x: Array) -> tuple[Array]:
+        return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
