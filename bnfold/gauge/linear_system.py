@@ -23,6 +23,7 @@ GROUND = 0
 T = TypeVar("T", bound=np.generic)
 
 _DEEP = 16
+_FEW = 3  # terms that are sooner compared with each other than sorted
 _NEAR = 64
 
 TOLERANCE = 64 * float(np.finfo(np.float64).eps)
@@ -46,8 +47,10 @@ class Equations:
     magnitude: Reals
     origin: Ids
 
-    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Equations:
-        """The equations at `index`."""
+    def take(self, index: Ids) -> Equations:
+        """The equations at `index`, which ascends and repeats nothing."""
+        if len(index) == len(self.right):
+            return self
         return Equations(
             self.ids[:, index],
             self.coefficients[:, index],
@@ -153,17 +156,16 @@ class LinearSystem:
                 first = int(np.flatnonzero(wrong)[0])
                 original = int(index[first])
                 return Contradiction(original, self.origins(equations.ids[:, original]))
-            keep = ~settled
-            reduced, terms, index = reduced.take(keep), terms[keep], index[keep]
-            if not len(index):
-                break
-            fewest = terms <= 2
-            chosen = np.flatnonzero(fewest if fewest.any() else ~fewest)
+            linkable = np.flatnonzero(~settled & (terms <= 2))
+            chosen = linkable if len(linkable) else np.flatnonzero(~settled)
+            if not len(chosen):
+                return None
             batch = reduced.take(chosen)
-            done = self._link_batch(batch) if fewest.any() else self._row_batch(batch)
-            rest = np.ones(len(index), np.bool_)
+            done = self._link_batch(batch) if len(linkable) else self._row_batch(batch)
+            rest = ~settled
             rest[chosen[done]] = False
-            pending, index = reduced.take(rest), index[rest]
+            left = np.flatnonzero(rest)
+            pending, index = reduced.take(left), index[left]
         return None
 
     def contradicted(self, equations: Equations) -> Ids:
@@ -184,7 +186,7 @@ class LinearSystem:
             pending = pending[terms > 0]
             single = terms == 1
             if single.any():
-                self._link_batch(reduced.take(single))
+                self._link_batch(reduced.take(np.flatnonzero(single)))
 
     def values(self, ids: Ids) -> Reals:
         """The values [n] of settled unknowns [n]; what differs from 0 by rounding alone is 0."""
@@ -274,23 +276,27 @@ class LinearSystem:
         """Add up the coefficients of equal unknowns, drop what cancels and the ground, left-align the rest."""
         coefficients = np.where(ids == GROUND, 0, coefficients)
         if len(ids) > 1:
-            order = np.argsort(ids, axis=0, kind="stable")
-            ids = np.take_along_axis(ids, order, 0)
-            coefficients = np.take_along_axis(coefficients, order, 0)
+            few = len(ids) <= _FEW
+            if not few:
+                order = np.argsort(ids, axis=0, kind="stable")
+                ids = np.take_along_axis(ids, order, 0)
+                coefficients = np.take_along_axis(coefficients, order, 0)
             size = np.abs(coefficients)
             for k in range(1, len(ids)):
-                same = ids[k] == ids[k - 1]
-                if same.any():
-                    coefficients[k] += np.where(same, coefficients[k - 1], 0)
-                    size[k] += np.where(same, size[k - 1], 0)
-                    coefficients[k - 1] = np.where(same, 0, coefficients[k - 1])
+                for j in range(k) if few else (k - 1,):
+                    same = np.flatnonzero(ids[k] == ids[j])
+                    coefficients[k, same] += coefficients[j, same]
+                    size[k, same] += size[j, same]
+                    coefficients[j, same] = 0
             coefficients = self._wrap(np.where(np.abs(coefficients) <= TOLERANCE * size, 0, coefficients))
             zero = coefficients == 0
             if zero.any():
-                order = np.argsort(zero, axis=0, kind="stable")
+                gaps = np.flatnonzero((zero[:-1] & ~zero[1:]).any(0))
+                order = np.argsort(zero[:, gaps], axis=0, kind="stable")
                 width = max(len(ids) - int(zero.sum(0).min(initial=len(ids))), 1)
-                ids = np.take_along_axis(ids, order, 0)[:width]
-                coefficients = np.take_along_axis(coefficients, order, 0)[:width]
+                ids[:, gaps] = np.take_along_axis(ids[:, gaps], order, 0)
+                coefficients[:, gaps] = np.take_along_axis(coefficients[:, gaps], order, 0)
+                ids, coefficients = ids[:width], coefficients[:width]
         return np.where(coefficients == 0, GROUND, ids), coefficients
 
     def _wrap(self, values: Reals) -> Reals:
@@ -337,7 +343,7 @@ class LinearSystem:
         used = free_of_pivots if free_of_pivots.any() else columns == first.min()
         lead = batch.coefficients[pivot_at, columns][used]
         weights = np.where(others == GROUND, 0, batch.coefficients)[:, used] / -lead
-        self._append_rows(pivot[used], others[:, used].T, self._wrap(weights).T, batch.take(used), lead)
+        self._append_rows(pivot[used], others[:, used].T, self._wrap(weights).T, batch.take(np.flatnonzero(used)), lead)
         return used
 
     def _append_rows(self, pivots: Ids, ids: Ids, weights: Reals, batch: Equations, lead: Reals) -> None:
