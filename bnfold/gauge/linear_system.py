@@ -9,70 +9,20 @@ from __future__ import annotations
 
 from collections import deque
 from copy import copy
-from dataclasses import dataclass, field
-from itertools import count
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ids = NDArray[np.int64]
-Reals = NDArray[np.float64]
+from bnfold.gauge.equations import GROUND, Contradiction, Equations, Ids, Reals
+from bnfold.gauge.forest import Forest
 
-GROUND = 0
 T = TypeVar("T", bound=np.generic)
 
-_DEEP = 16
 _FEW = 3  # terms that are sooner compared with each other than sorted
 _NEAR = 64
 
 TOLERANCE = 64 * float(np.finfo(np.float64).eps)
-
-
-@dataclass(frozen=True)
-class Equations:
-    """A batch of n equations: sum over k of coefficients[k, i] * unknown(ids[k, i]) = right[i].
-
-    Attributes:
-        ids: int64 [k, n].
-        coefficients: float64 [k, n].
-        right: float64 [n].
-        magnitude: float64 [n], the summed absolute values behind `right`; its error is some eps of this.
-        origin: int64 [n], who asks for the equation; returned in conflicts.
-    """
-
-    ids: Ids
-    coefficients: Reals
-    right: Reals
-    magnitude: Reals
-    origin: Ids
-
-    def take(self, index: Ids) -> Equations:
-        """The equations at `index`, which ascends and repeats nothing."""
-        if len(index) == len(self.right):
-            return self
-        return Equations(
-            self.ids[:, index],
-            self.coefficients[:, index],
-            self.right[index],
-            self.magnitude[index],
-            self.origin[index],
-        )
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """Equation `index` of a batch cannot hold; `origins` asked for what it contradicts, the likeliest first."""
-
-    index: int
-    origins: tuple[int, ...]
-
-
-@dataclass
-class _Undo:
-    linked: list[Ids] = field(default_factory=list)
-    pivots: list[Ids] = field(default_factory=list)
-    moved: list[tuple[Ids, Ids, Reals, Reals, Reals]] = field(default_factory=list)
 
 
 class LinearSystem:
@@ -87,12 +37,7 @@ class LinearSystem:
             modulus: 2 for a system of signs, None for real numbers.
         """
         self._modulus = modulus
-        self._parent = np.arange(size)
-        self._factor = np.ones(size)
-        self._offset = np.zeros(size)
-        self._error = np.zeros(size)
-        self._link = np.arange(size)
-        self._origin = np.full(size, -1)
+        self._forest = Forest(size)
         self._row_of = np.full(size, -1)
         self._rows = 0
         self._row_ids = np.zeros((0, 2), np.int64)
@@ -101,47 +46,41 @@ class LinearSystem:
         self._row_error = np.zeros(0)
         self._free = free
         self._uses = np.zeros(size, np.int64)
-        self._undo: list[_Undo] = []
-        self._deep = False
+        self._pivots: list[list[Ids]] = []
 
     def copy(self) -> LinearSystem:
         """An independent system that holds the same equations; none may be open to be taken back."""
         twin = copy(self)
+        twin._forest = self._forest.copy()
         for name, part in vars(self).items():
             if isinstance(part, np.ndarray) and part is not self._free:
                 setattr(twin, name, part.copy())
-        twin._undo = []
+        twin._pivots = []
         return twin
 
     def begin(self) -> None:
         """Everything added from here on can be taken back with `rollback`; calls nest."""
-        if self._deep and not self._undo:
-            self.flatten()
-            self._deep = False
-        self._undo.append(_Undo())
+        self._forest.begin()
+        self._pivots.append([])
 
     def commit(self) -> None:
         """Keep what was added since the last `begin`."""
-        done = self._undo.pop()
-        if self._undo:
-            self._undo[-1].linked += done.linked
-            self._undo[-1].pivots += done.pivots
-            self._undo[-1].moved += done.moved
+        self._forest.commit()
+        done = self._pivots.pop()
+        if self._pivots:
+            self._pivots[-1] += done
 
     def rollback(self) -> None:
         """Take back what was added since the last `begin`."""
-        undo = self._undo.pop()
-        for ids, parent, factor, offset, error in reversed(undo.moved):
-            self._parent[ids], self._factor[ids] = parent, factor
-            self._offset[ids], self._error[ids] = offset, error
-        for ids in undo.linked:
-            self._parent[ids] = self._link[ids] = ids
-            self._factor[ids], self._offset[ids], self._error[ids] = 1, 0, 0
-            self._origin[ids] = -1
-        for pivots in reversed(undo.pivots):
+        self._forest.rollback()
+        for pivots in reversed(self._pivots.pop()):
             self._rows -= len(pivots)
             np.subtract.at(self._uses, self._row_ids[self._rows : self._rows + len(pivots)], 1)
-            self._row_of[pivots] = self._origin[pivots] = -1
+            self._row_of[pivots] = self._forest.origin[pivots] = -1
+
+    def flatten(self) -> None:
+        """Shorten the way from every unknown to the one it hangs on."""
+        self._forest.flatten()
 
     def add(self, equations: Equations) -> Contradiction | None:
         """Add a batch; return the first contradiction met, after which the caller rolls back."""
@@ -194,61 +133,12 @@ class LinearSystem:
         noise = np.abs(reduced.right) <= TOLERANCE * reduced.magnitude
         return np.where(noise, 0.0, self._wrap(-reduced.right))
 
-    def _find(self, ids: Ids) -> tuple[Ids, Reals, Reals, Reals]:
-        root, factor = self._parent[ids], self._factor[ids]
-        offset, error = self._offset[ids], self._error[ids]
-        for steps in count():
-            far = self._parent[root] != root
-            if not far.any():
-                break
-            if steps == _DEEP:
-                self.flatten()
-                self._deep = True
-            at, size = root[far], factor[far]
-            offset[far] += size * self._offset[at]
-            error[far] += np.abs(size) * self._error[at]
-            factor[far] = size * self._factor[at]
-            root[far] = self._parent[at]
-        if steps:
-            self._move(ids.reshape(-1), root.reshape(-1), factor.reshape(-1), offset.reshape(-1), error.reshape(-1))
-        return root, factor, offset, error
-
-    def flatten(self) -> None:
-        """Let unknowns point at their roots, in steps that double the distance.
-
-        Where it must be taken back, only those linked meanwhile: their parents are linked meanwhile or roots.
-        """
-        linked = [ids for undo in self._undo for ids in undo.linked]
-        far = np.concatenate([self._parent[:0], *linked]) if self._undo else np.arange(len(self._parent))
-        while True:
-            parent = self._parent[far]
-            beyond = self._parent[parent] != parent
-            far, parent = far[beyond], parent[beyond]
-            if not len(far):
-                return
-            factor = self._factor[far]
-            self._move(
-                far,
-                self._parent[parent],
-                factor * self._factor[parent],
-                self._offset[far] + factor * self._offset[parent],
-                self._error[far] + np.abs(factor) * self._error[parent],
-            )
-
-    def _move(self, ids: Ids, parent: Ids, factor: Reals, offset: Reals, error: Reals) -> None:
-        """Let unknowns point farther along their chains, which changes no equation."""
-        if self._undo:
-            old = (self._parent[ids], self._factor[ids], self._offset[ids], self._error[ids])
-            self._undo[-1].moved.append((ids, *old))
-        self._parent[ids], self._factor[ids] = parent, factor
-        self._offset[ids], self._error[ids] = offset, error
-
     def _reduce(self, equations: Equations) -> Equations:
         """Write equations in free unknowns only; columns of one equation then name different unknowns."""
         ids, coefficients = equations.ids, equations.coefficients
         right, magnitude = equations.right, equations.magnitude
         while True:
-            ids, factor, offset, error = self._find(ids)
+            ids, factor, offset, error = self._forest.find(ids)
             right = self._wrap(right - (coefficients * offset).sum(0))
             magnitude = magnitude + (np.abs(coefficients) * error).sum(0)
             ids, coefficients = self._combine(ids, coefficients * factor)
@@ -317,13 +207,9 @@ class LinearSystem:
         _, first = np.unique(child, return_index=True)
         child, parent, pivot = child[first], parent[first], pivot[first]
         factor = -others.sum(0)[first] / pivot
-        self._parent[child] = self._link[child] = parent
-        self._factor[child] = np.where(parent == GROUND, 1, self._wrap(factor))
-        self._offset[child] = self._wrap(batch.right[first] / pivot)
-        self._error[child] = batch.magnitude[first] / np.abs(pivot)
-        self._origin[child] = batch.origin[first]
-        if self._undo:
-            self._undo[-1].linked.append(child)
+        factor = np.where(parent == GROUND, 1, self._wrap(factor))
+        offset, error = self._wrap(batch.right[first] / pivot), batch.magnitude[first] / np.abs(pivot)
+        self._forest.hang(child, parent, factor, offset, error, batch.origin[first])
         used = np.zeros(len(batch.right), np.bool_)
         used[first] = True
         return used
@@ -360,11 +246,11 @@ class LinearSystem:
         self._row_right[first:last] = self._wrap(batch.right / lead)
         self._row_error[first:last] = batch.magnitude / np.abs(lead)
         self._row_of[pivots] = np.arange(first, last)
-        self._origin[pivots] = batch.origin
+        self._forest.origin[pivots] = batch.origin
         self._rows = last
         np.add.at(self._uses, self._row_ids[first:last], 1)
-        if self._undo:
-            self._undo[-1].pivots.append(pivots)
+        if self._pivots:
+            self._pivots[-1].append(pivots)
 
     def origins(self, ids: Ids) -> tuple[int, ...]:
         """Who asked for the equations that tie these unknowns, the nearest; those that fix a value come first."""
@@ -373,12 +259,12 @@ class LinearSystem:
         queue, seen = deque(int(i) for i in ids), set[int]()
         while queue and len(seen) < _NEAR:
             unknown = queue.popleft()
-            if unknown in seen or unknown == GROUND or self._origin[unknown] < 0:
+            if unknown in seen or unknown == GROUND or self._forest.origin[unknown] < 0:
                 continue
             seen.add(unknown)
             row = self._row_of[unknown]
-            members = self._row_ids[row].tolist() if row >= 0 else [int(self._link[unknown])]
-            (fixing if members == [GROUND] else tying).append(int(self._origin[unknown]))
+            members = self._row_ids[row].tolist() if row >= 0 else [int(self._forest.link[unknown])]
+            (fixing if members == [GROUND] else tying).append(int(self._forest.origin[unknown]))
             queue += members
         return tuple(dict.fromkeys(fixing + tying[::-1]))
 

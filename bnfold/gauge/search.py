@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bnfold.gauge.linear_system import Contradiction
-from bnfold.gauge.units import Candidate, Requirements, Units, concatenated
+from bnfold.gauge.equations import Contradiction, concatenated
+from bnfold.gauge.units import Candidate, Requirements, Units
 from bnfold.plan import SENTENCES, Code, Reason
 
 

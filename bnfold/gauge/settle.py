@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from bnfold.gauge.linear_system import Ids, LinearSystem
+from bnfold.gauge.equations import Ids
+from bnfold.gauge.linear_system import LinearSystem
 from bnfold.gauge.search import Search
 from bnfold.gauge.units import Candidate
 from bnfold.plan import Code, Unit

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bnfold.affine import Affine
-from bnfold.gauge.linear_system import GROUND, Equations, Ids, LinearSystem
+from bnfold.gauge.equations import GROUND, Equations, Ids, concatenated
+from bnfold.gauge.linear_system import LinearSystem
 from bnfold.network import Network, Node, OpaqueError, Tensor
 from bnfold.plan import Code
 
@@ -92,30 +93,6 @@ class Requirements:
     def batches(self, code: Code) -> list[Equations]:
         """The equations of one system."""
         return self._batches[code]
-
-
-def concatenated(batches: Sequence[Equations]) -> Equations | None:
-    """Several batches as one, narrower ones widened by terms with coefficient 0."""
-    if not batches:
-        return None
-    if len(batches) == 1:
-        return batches[0]
-    width = max(len(batch.ids) for batch in batches)
-    size = sum(len(batch.right) for batch in batches)
-    ids, coefficients = np.zeros((width, size), np.int64), np.zeros((width, size))
-    start = 0
-    for batch in batches:
-        terms, n = batch.ids.shape
-        ids[:terms, start : start + n] = batch.ids
-        coefficients[:terms, start : start + n] = batch.coefficients
-        start += n
-    return Equations(
-        ids,
-        coefficients,
-        np.concatenate([batch.right for batch in batches]),
-        np.concatenate([batch.magnitude for batch in batches]),
-        np.concatenate([batch.origin for batch in batches]),
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnfold.gauge.linear_system import Equations, LinearSystem
+from bnfold.gauge.equations import Equations
+from bnfold.gauge.linear_system import LinearSystem
 
 SIZE = 7
 Equation = tuple[dict[int, int], int]

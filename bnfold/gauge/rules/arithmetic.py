@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnfold.gauge.linear_system import Ids
+from bnfold.gauge.equations import Ids
 from bnfold.gauge.rules import affine
 from bnfold.gauge.units import Units
 from bnfold.network import Node, OpaqueError, Tensor

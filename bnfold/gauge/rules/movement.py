@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnfold.gauge.linear_system import GROUND, Ids
+from bnfold.gauge.equations import GROUND, Ids
 from bnfold.gauge.rules.reshape import reshaped
 from bnfold.gauge.units import MAX_GAUGE, Units
 from bnfold.network import Node, OpaqueError, Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bnfold.gauge.linear_system import Ids
+from bnfold.gauge.equations import Ids
 from bnfold.gauge.rules.linear import pads_with_zeros
 from bnfold.gauge.units import Units
 from bnfold.network import Node, OpaqueError, Tensor

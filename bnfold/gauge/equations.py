@@ -1,0 +1,78 @@
+"""Batches of linear equations over scalar unknowns, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+GROUND = 0
+"""The unknown whose value is 0."""
+
+
+@dataclass(frozen=True)
+class Equations:
+    """A batch of n equations: sum over k of coefficients[k, i] * unknown(ids[k, i]) = right[i].
+
+    Attributes:
+        ids: int64 [k, n].
+        coefficients: float64 [k, n].
+        right: float64 [n].
+        magnitude: float64 [n], the summed absolute values behind `right`; its error is some eps of this.
+        origin: int64 [n], who asks for the equation; returned in conflicts.
+    """
+
+    ids: Ids
+    coefficients: Reals
+    right: Reals
+    magnitude: Reals
+    origin: Ids
+
+    def take(self, index: Ids) -> Equations:
+        """The equations at `index`, which ascends and repeats nothing."""
+        if len(index) == len(self.right):
+            return self
+        return Equations(
+            self.ids[:, index],
+            self.coefficients[:, index],
+            self.right[index],
+            self.magnitude[index],
+            self.origin[index],
+        )
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Equation `index` of a batch cannot hold; `origins` asked for what it contradicts, the likeliest first."""
+
+    index: int
+    origins: tuple[int, ...]
+
+
+def concatenated(batches: Sequence[Equations]) -> Equations | None:
+    """Several batches as one, narrower ones widened by terms with coefficient 0."""
+    if not batches:
+        return None
+    if len(batches) == 1:
+        return batches[0]
+    width = max(len(batch.ids) for batch in batches)
+    size = sum(len(batch.right) for batch in batches)
+    ids, coefficients = np.zeros((width, size), np.int64), np.zeros((width, size))
+    start = 0
+    for batch in batches:
+        terms, n = batch.ids.shape
+        ids[:terms, start : start + n] = batch.ids
+        coefficients[:terms, start : start + n] = batch.coefficients
+        start += n
+    return Equations(
+        ids,
+        coefficients,
+        np.concatenate([batch.right for batch in batches]),
+        np.concatenate([batch.magnitude for batch in batches]),
+        np.concatenate([batch.origin for batch in batches]),
+    )

@@ -1,0 +1,130 @@
+"""Unknowns that are affine in one other unknown, x = factor * parent + offset: a union-find forest that can go back."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+
+from bnfold.gauge.equations import Ids, Reals
+
+_DEEP = 16
+
+
+@dataclass
+class _Undo:
+    linked: list[Ids] = field(default_factory=list)
+    moved: list[tuple[Ids, Ids, Reals, Reals, Reals]] = field(default_factory=list)
+
+
+class Forest:
+    """Which unknown hangs on which.
+
+    Attributes:
+        link: int64 [size], the unknown that each was linked to, itself if it is free.
+        origin: int64 [size], who asked for that link, -1 if it is free.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.link = np.arange(size)
+        self.origin = np.full(size, -1)
+        self._parent = np.arange(size)
+        self._factor = np.ones(size)
+        self._offset = np.zeros(size)
+        self._error = np.zeros(size)
+        self._undo: list[_Undo] = []
+        self._deep = False
+
+    def copy(self) -> Forest:
+        """An independent forest with the same links; none may be open to be taken back."""
+        twin = copy(self)
+        for name, part in vars(self).items():
+            if isinstance(part, np.ndarray):
+                setattr(twin, name, part.copy())
+        twin._undo = []
+        return twin
+
+    def begin(self) -> None:
+        """Links from here on can be taken back with `rollback`; calls nest."""
+        if self._deep and not self._undo:
+            self.flatten()
+            self._deep = False
+        self._undo.append(_Undo())
+
+    def commit(self) -> None:
+        """Keep the links since the last `begin`."""
+        done = self._undo.pop()
+        if self._undo:
+            self._undo[-1].linked += done.linked
+            self._undo[-1].moved += done.moved
+
+    def rollback(self) -> None:
+        """Take back the links since the last `begin`."""
+        undo = self._undo.pop()
+        for ids, parent, factor, offset, error in reversed(undo.moved):
+            self._parent[ids], self._factor[ids] = parent, factor
+            self._offset[ids], self._error[ids] = offset, error
+        for ids in undo.linked:
+            self._parent[ids] = self.link[ids] = ids
+            self._factor[ids], self._offset[ids], self._error[ids] = 1, 0, 0
+            self.origin[ids] = -1
+
+    def hang(self, child: Ids, parent: Ids, factor: Reals, offset: Reals, error: Reals, origin: Ids) -> None:
+        """Let free unknowns, each named once, be factor * parent + offset; a parent has a smaller id than its child."""
+        self._parent[child] = self.link[child] = parent
+        self._factor[child], self._offset[child], self._error[child] = factor, offset, error
+        self.origin[child] = origin
+        if self._undo:
+            self._undo[-1].linked.append(child)
+
+    def find(self, ids: Ids) -> tuple[Ids, Reals, Reals, Reals]:
+        """Roots of unknowns, with factor, offset and error: x = factor * root + offset, within some eps of error."""
+        root, factor = self._parent[ids], self._factor[ids]
+        offset, error = self._offset[ids], self._error[ids]
+        for steps in count():
+            far = self._parent[root] != root
+            if not far.any():
+                break
+            if steps == _DEEP:
+                self.flatten()
+                self._deep = True
+            at, size = root[far], factor[far]
+            offset[far] += size * self._offset[at]
+            error[far] += np.abs(size) * self._error[at]
+            factor[far] = size * self._factor[at]
+            root[far] = self._parent[at]
+        if steps:
+            self._move(ids.reshape(-1), root.reshape(-1), factor.reshape(-1), offset.reshape(-1), error.reshape(-1))
+        return root, factor, offset, error
+
+    def flatten(self) -> None:
+        """Let unknowns point at their roots, in steps that double the distance.
+
+        Where it must be taken back, only those linked meanwhile: their parents are linked meanwhile or roots.
+        """
+        linked = [ids for undo in self._undo for ids in undo.linked]
+        far = np.concatenate([self._parent[:0], *linked]) if self._undo else np.arange(len(self._parent))
+        while True:
+            parent = self._parent[far]
+            beyond = self._parent[parent] != parent
+            far, parent = far[beyond], parent[beyond]
+            if not len(far):
+                return
+            factor = self._factor[far]
+            self._move(
+                far,
+                self._parent[parent],
+                factor * self._factor[parent],
+                self._offset[far] + factor * self._offset[parent],
+                self._error[far] + np.abs(factor) * self._error[parent],
+            )
+
+    def _move(self, ids: Ids, parent: Ids, factor: Reals, offset: Reals, error: Reals) -> None:
+        """Let unknowns point farther along their chains, which changes no equation."""
+        if self._undo:
+            old = (self._parent[ids], self._factor[ids], self._offset[ids], self._error[ids])
+            self._undo[-1].moved.append((ids, *old))
+        self._parent[ids], self._factor[ids] = parent, factor
+        self._offset[ids], self._error[ids] = offset, error
