@@ -1,0 +1,1 @@
+"""bnfold over whole networks of timm and torchvision, with random weights."""
