@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnfold.affine import Array
 
@@ -38,7 +39,7 @@ SENTENCES: Mapping[Code, str] = {
     Code.NONFINITE: "its parameters are not finite, or variance + epsilon is not positive",
     Code.NOT_CONSTANT: "its parameters are computed at run time",
     Code.OVERRIDABLE: "a caller may override its parameters, which are inputs of the graph; see --freeze-inputs",
-    Code.DEAD: "its scale is exactly 0 and what it reads is not the output of a linear layer of its own",
+    Code.DEAD: "its scale is exactly 0, and no linear layer writes its input for it alone or reads all of its output",
     Code.PRECISION: "folding it would store values far larger than their spread and lose precision",
     Code.RANGE: "a folded weight would leave the range of the stored type",
     Code.WITHDRAWN: "it was withdrawn on request or because the proof did not pass with it",
@@ -109,24 +110,28 @@ class Decision:
 class Unit:
     """Units of a stored tensor: X' = gain * X + offset, so X = S * X' + T with S = 1 / gain, T = -offset / gain.
 
-    A gain of 0 marks a dead channel, which stores the constant `offset` whatever X is.
+    A gain of 0 marks a dead channel, which stores the constant `offset` whatever X is. Where the tensor is `blank`, X
+    is the constant T whatever is stored: its readers take S = 0.
 
     Attributes:
         gain, offset: float64 arrays that broadcast against the tensor.
+        blank: bool array of the same shape, or None if it is nowhere blank.
     """
 
     gain: Array
     offset: Array
+    blank: NDArray[np.bool_] | None = None
 
     @property
     def trivial(self) -> bool:
         """Whether the tensor keeps its original units."""
-        return bool((self.gain == 1).all() and (self.offset == 0).all())
+        return self.blank is None and bool((self.gain == 1).all() and (self.offset == 0).all())
 
     @property
     def scale(self) -> Array:
         """S."""
-        return 1 / self.gain
+        scale: Array = 1 / self.gain
+        return scale if self.blank is None else np.where(self.blank, 0.0, scale)
 
     @property
     def shift(self) -> Array:

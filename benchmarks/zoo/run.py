@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import Any
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.jsonl"
 MODELS = HERE / "models.txt"
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def listed() -> list[str]:
@@ -40,7 +42,7 @@ def measured(name: str, folder: Path, seconds: int) -> dict[str, Any]:
         return {**json.loads(lines[-1]), "total_s": taken}
     last = child.stderr.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
     status = "export" if "SourceError" in last[0] or "UsageError" in last[0] else "failed"
-    return {"model": name, "status": status, "why": last[0][:400], "total_s": taken}
+    return {"model": name, "status": status, "why": ESCAPES.sub("", last[0])[:400], "total_s": taken}
 
 
 def main() -> None:

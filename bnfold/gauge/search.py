@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bnfold.gauge.equations import Contradiction, concatenated
+from bnfold.gauge.rules.linear import contracted_axis
 from bnfold.gauge.units import Candidate, Requirements, Units
 from bnfold.plan import SENTENCES, Code, Reason
 
@@ -26,6 +27,7 @@ class Search:
         removed: candidates whose equations hold.
         refused: all other candidates.
         reasons: why, by node name.
+        blank: candidates whose output is a constant in some channels that only linear layers read.
         blockers: names of removed operators that a refused one contradicts, by node name; the nearest first.
     """
 
@@ -44,11 +46,12 @@ class Search:
         self.systems = units.systems()
         open_ = []
         self._forced: set[Candidate] = set()
+        self.blank: set[Candidate] = set()
         for candidate in units.candidates:
             name = candidate.node.name
             if name in withdrawn:
                 self._force(candidate, withdrawn[name])
-            elif candidate.dead.any() and not self._owns_its_input(candidate):
+            elif candidate.dead.any() and not (self._owns_its_input(candidate) or self._is_blank(candidate)):
                 channel = channel_of(candidate, int(np.flatnonzero(candidate.dead)[0]))
                 self._force(candidate, because(Code.DEAD, channel))
             else:
@@ -78,6 +81,24 @@ class Search:
         alone = len(self.units.readers[name]) == 1 and name not in self.units.outputs
         apart = all(extent in (1, own) for extent, own in zip(candidate.dead.shape, gauge.shape, strict=True))
         return alone and apart and name in self.units.linear_outputs
+
+    def _is_blank(self, candidate: Candidate) -> bool:
+        """Whether only linear layers read the output, which can take the constant in dead channels into their bias."""
+        rank = candidate.dead.ndim
+        varying = [axis for axis in range(rank) if candidate.dead.shape[axis] > 1]
+        readers = self.units.readers.get(candidate.y.name, ())
+        if candidate.y.name in self.units.outputs or len(varying) > 1:
+            return False
+        for node in readers:
+            if node.name not in self.units.linear or (varying and contracted_axis(node, rank) != varying[0]):
+                return False
+        dead = np.broadcast_to(candidate.dead, candidate.y_gauge.shape)
+        affine = candidate.affine
+        shift, size = (np.broadcast_to(part, dead.shape)[dead] for part in (affine.shift, affine.magnitude))
+        origin = self.units.demand(candidate.node, "is removed too", removal=True)
+        candidate.requirements.shift(origin, candidate.y_gauge[dead], [], shift, size)
+        self.blank.add(candidate)
+        return True
 
     def _force(self, candidate: Candidate, reason: Reason) -> None:
         """Refuse for a reason that no exchange can change."""
@@ -161,8 +182,11 @@ class Search:
             system.rollback()
 
     def _explain(self, candidate: Candidate, code: Code, contradiction: Contradiction) -> Reason:
-        alive = np.flatnonzero(np.broadcast_to(~candidate.dead, candidate.y_gauge.shape))
-        channel = channel_of(candidate, int(alive[contradiction.index]))
+        dead = np.broadcast_to(candidate.dead, candidate.y_gauge.shape).reshape(-1)
+        stated = np.flatnonzero(~dead)
+        if candidate in self.blank:
+            stated = np.concatenate([stated, np.flatnonzero(dead)])
+        channel = channel_of(candidate, int(stated[contradiction.index]))
         demands = [self.units.demands[origin] for origin in contradiction.origins]
         others = [demand for demand in demands if demand.node != candidate.node.name]
         others.sort(key=lambda demand: demand.node == candidate.y.name)  # that its own output stays explains least

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -39,7 +39,10 @@ def settle(search: Search) -> Settled:
     values = _Values(search, [*(gauges[name] for name in names), *_operand_gauges(search)])
     tensors = {name: values.unit(gauges[name]) for name in names}
     for candidate in search.removed:
-        if candidate.dead.any():
+        if candidate in search.blank:
+            y = tensors[candidate.y.name]
+            tensors[candidate.y.name] = replace(y, blank=np.broadcast_to(candidate.dead, y.gain.shape))
+        elif candidate.dead.any():
             tensors[candidate.x.name] = _with_dead(candidate, tensors)
     operands = {
         node: changed

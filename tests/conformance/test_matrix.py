@@ -24,9 +24,6 @@ REFUSED = -1
 
 # What the engine lacks: name of the case -> (operators left, what is missing). An entry goes when its gap closes.
 KNOWN_GAPS: dict[str, tuple[int, str]] = {
-    "class-token-scale-shift": (2, "a constant data operand of Concat is kept in its own units"),
-    "dead-behind-relu-conv": (1, "a dead channel that only linear layers read could be a zero column of theirs"),
-    "dead-mul-conv": (1, "a dead channel that only linear layers read could be a zero column of theirs"),
     "scale-sparse-value": (REFUSED, "onnx_ir cannot read a sparse Constant"),
 }
 

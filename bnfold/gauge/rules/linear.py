@@ -118,6 +118,15 @@ def matmul(node: Node, units: Units) -> None:
     units.linear_outputs.add(y.name)
 
 
+def contracted_axis(node: Node, rank: int) -> int:
+    """The axis of its activation, of this rank, that a linear layer contracts."""
+    if node.op == "Gemm":
+        return 0 if node.attributes.get("transA", 0) else 1
+    if node.op == "MatMul":
+        return rank - 2 if node.inputs[0] is not None and node.inputs[0].constant is not None else rank - 1
+    return 1
+
+
 def pads_with_zeros(node: Node, kernel: Sequence[int]) -> bool:
     """Whether the operator really reads zeros outside its input."""
     attributes = node.attributes

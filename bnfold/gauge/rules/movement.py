@@ -60,40 +60,45 @@ def expand(node: Node, units: Units) -> None:
 
 
 def concat(node: Node, units: Units) -> None:
-    """Concat along any axis."""
+    """Concat along any axis; where an extent along it is not known, all operands must share their units."""
     xs = [tensor for tensor in node.inputs if tensor is not None]
     y = node.outputs[0]
     if y is None or y.shape is None:
         raise OpaqueError
     axis = int(node.attributes["axis"]) % len(y.shape)
-    gauges = [units.of(x) if x.constant is None else _piece(node, units, i, axis) for i, x in enumerate(xs)]
+    gauges = [units.of(x) for x in xs]
     if any(gauge.ndim != len(y.shape) for gauge in gauges):
         raise OpaqueError
     if all(gauge.size == 1 and gauge.reshape(-1)[0] == GROUND for gauge in gauges):
         units.gauges[y.name] = gauges[0]
         return
     shape = list(np.broadcast_shapes(*(_off_axis(gauge, axis) for gauge in gauges)))
+    for index, x in enumerate(xs):
+        if x.constant is not None and x.floating:
+            extents = enumerate(x.constant.shape)
+            room = [extent if i == axis or shape[i] > 1 else 1 for i, extent in extents]
+            gauges[index] = units.operand(node, index, room)
+    if any(x.extent(axis) is None for x in xs):
+        units.gauges[y.name] = _shared(node, units, gauges, axis)
+        return
     parts = []
     for x, gauge in zip(xs, gauges, strict=True):
-        extent = x.extent(axis)
-        if extent is None:
-            raise OpaqueError
-        shape[axis] = extent
+        shape[axis] = x.extent(axis) or 0
         parts.append(np.broadcast_to(gauge, shape))
     if sum(part.size for part in parts) > MAX_GAUGE:
         raise OpaqueError
     units.gauges[y.name] = np.concatenate(parts, axis)
 
 
-def _piece(node: Node, units: Units, index: int, axis: int) -> Ids:
-    """The gauge of a constant operand: a private copy has units of its own along the axis."""
-    x = node.inputs[index]
-    assert x is not None
-    assert x.constant is not None
-    if not x.floating:
-        return units.of(x)
-    room = [extent if i == axis else 1 for i, extent in enumerate(x.constant.shape)]
-    return units.operand(node, index, room)
+def _shared(node: Node, units: Units, gauges: list[Ids], axis: int) -> Ids:
+    """One gauge for all operands, which then does not vary along the axis."""
+    joins = units.demand(node, "joins tensors, which must share their units")
+    ends = [units.along(joins, gauge, *(i for i in range(gauge.ndim) if i != axis)) for gauge in gauges]
+    shape = np.broadcast_shapes(*(gauge.shape for gauge in ends))
+    first, *others = (np.broadcast_to(gauge, shape) for gauge in ends)
+    for gauge in others:
+        units.same(joins, first, gauge)
+    return first
 
 
 def _off_axis(gauge: Ids, axis: int) -> tuple[int, ...]:
