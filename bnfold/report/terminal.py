@@ -69,7 +69,7 @@ def verification(result: Verification) -> list[RenderableType]:
             "rounding",
             _number(rounding.folded),
             f"≤ {_number(rounding.allowed)}",
-            f"float32 error of the folded model; the original's own is {_number(rounding.original)}{ratio}",
+            f"float32 error of the folded model; of the original {_number(rounding.original)}{ratio}",
         )
     accuracy = result.accuracy
     if accuracy is not None:

@@ -1,0 +1,51 @@
+"""The ledger on a terminal: every operator while the list is short, counts that add up when it is long."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from bnfold.plan import SENTENCES, Code, Decision, Reason
+from bnfold.report import ledger
+
+
+def shown(decisions: list[Decision], *, verbose: bool = False) -> str:
+    console = Console(width=100, file=io.StringIO())
+    with console.capture() as captured:
+        for table in ledger.tables(decisions, verbose=verbose):
+            console.print(table)
+    return captured.get()
+
+
+def removed(name: str) -> Decision:
+    return Decision(name, "BatchNormalization", scalar=False, into=("conv1", "conv2", "conv3"))
+
+
+def kept(name: str, code: Code = Code.SHIFT) -> Decision:
+    return Decision(name, "Add", scalar=True, reason=Reason(code, SENTENCES[code], channel=3, against="relu"))
+
+
+def test_a_short_list_names_every_operator() -> None:
+    text = shown([removed("bn1"), removed("bn2"), kept("add1")])
+    for name in ("bn1", "bn2", "add1", "conv1, conv2 and 1 more", "channel 3", SENTENCES[Code.SHIFT]):
+        assert name in text
+
+
+@pytest.mark.parametrize("count", [25, 60])
+def test_a_long_list_is_grouped_and_the_counts_add_up(count: int) -> None:
+    decisions = [removed(f"bn{i}") for i in range(count)]
+    decisions += [kept(f"shift{i}") for i in range(count)] + [kept(f"scale{i}", Code.SCALE) for i in range(3)]
+    text = shown(decisions)
+    counts = [int(number) for number in re.findall(r"^(?:BatchNormalization|Add, scalar) +(\d+)", text, re.MULTILINE)]
+    assert sorted(counts) == sorted([count, count, 3])
+    assert len(text.splitlines()) < 20
+
+
+def test_verbose_lists_all() -> None:
+    text = shown([removed(f"bn{i}") for i in range(30)], verbose=True)
+    assert len(re.findall(r"^bn\d+", text, re.MULTILINE)) == 30
+
+
+def test_nothing_is_shown_of_nothing() -> None:
+    assert ledger.tables([]) == []
