@@ -55,12 +55,14 @@ class Reason:
         sentence: the same for a human, with names.
         channel: the first channel concerned, if the reason lies in single channels.
         against: the node whose demand is contradicted, if there is one.
+        channels: all channels that contradict, each taken alone; the others would fold.
     """
 
     code: Code
     sentence: str
     channel: int | None = None
     against: str | None = None
+    channels: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The reason as JSON-ready data."""
@@ -68,6 +70,7 @@ class Reason:
             "code": self.code.value,
             "sentence": self.sentence,
             "channel": self.channel,
+            "channels": list(self.channels),
             "against": self.against,
         }
 

@@ -186,18 +186,22 @@ class Search:
         stated = np.flatnonzero(~dead)
         if candidate in self.blank:
             stated = np.concatenate([stated, np.flatnonzero(dead)])
+        batch = concatenated(candidate.requirements.batches(code))
+        alone = [] if batch is None else self.systems[code].contradicted(batch).tolist()
+        found = {channel_of(candidate, int(stated[index])) for index in (contradiction.index, *alone)}
+        channels = tuple(sorted(channel for channel in found if channel is not None))
         channel = channel_of(candidate, int(stated[contradiction.index]))
         demands = [self.units.demands[origin] for origin in contradiction.origins]
         others = [demand for demand in demands if demand.node != candidate.node.name]
         others.sort(key=lambda demand: demand.node == candidate.y.name)  # that its own output stays explains least
         self.blockers[candidate.node.name] = tuple(demand.node for demand in others if demand.removal)
         if not others:
-            return because(code, channel)
+            return Reason(code, SENTENCES[code], channel, None, channels)
         against, rivals = others[0], self.blockers[candidate.node.name]
         sentence = f"{SENTENCES[code]}: {against.node} {against.text}"
         if rivals and against.node not in rivals:
             sentence += f", and {rivals[0]} is removed already, which saves no less"
-        return Reason(code, sentence, channel, against.node)
+        return Reason(code, sentence, channel, against.node, channels)
 
 
 def saving(candidate: Candidate) -> int:

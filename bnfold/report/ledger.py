@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from bnfold.plan import Decision
+from bnfold.plan import Decision, Reason
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,9 +68,16 @@ def _kept(decisions: Sequence[Decision]) -> Table:
     for decision in decisions:
         reason = decision.reason
         assert reason is not None
-        channel = "" if reason.channel is None else f" (channel {reason.channel})"
-        table.add_row(decision.node, _kind(decision), reason.sentence + channel)
+        table.add_row(decision.node, _kind(decision), reason.sentence + _channels(reason))
     return table
+
+
+def _channels(reason: Reason) -> str:
+    if len(reason.channels) > 1:
+        shown = ", ".join(map(str, reason.channels[:4]))
+        more = len(reason.channels) - 4
+        return f" (channels {shown}{f' and {more} more' if more > 0 else ''})"
+    return "" if reason.channel is None else f" (channel {reason.channel})"
 
 
 def _kept_grouped(decisions: Sequence[Decision]) -> Table:
