@@ -1,0 +1,1 @@
+"""How long the solver takes, and how that grows with the network."""
