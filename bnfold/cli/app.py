@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -46,6 +48,9 @@ for command in (fold, inspect, verify, bench):
 
 def main() -> None:
     """Run the command line; exits with the code that `bnfold.errors` documents."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode still gets its report
     try:
         app()
     except KeyboardInterrupt:

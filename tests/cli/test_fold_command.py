@@ -109,6 +109,30 @@ def test_input_shape_is_used(run: Run, net: Path) -> None:
     assert "fixed to 8" in wrong.stderr
 
 
+def test_verify_tells_models_apart(run: Run, net: Path, tmp_path: Path) -> None:
+    assert run("fold", net, "-o", "same.onnx", "--no-verify", "--no-bench").returncode == 0
+    same = run("verify", net, "same.onnx")
+    assert same.returncode == 0
+    assert "Proof: equivalent" in same.stdout
+    model = onnx.load(tmp_path / "same.onnx")
+    weight = next(tensor for tensor in model.graph.initializer if tensor.name == "w1")
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[1, 2, 0, 0] *= 1.001
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, "w1"))
+    onnx.save(model, tmp_path / "other.onnx")
+    other = run("verify", net, "other.onnx", "--json", "-")
+    assert other.returncode == 1
+    assert json.loads(other.stdout)["verdict"] == "different"
+    assert other.stderr == f"bnfold: other.onnx does not compute what {net} computes.\n"
+
+
+def test_a_terminal_without_unicode_gets_its_report(run: Run, net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = run("fold", net, "-o", "out.onnx", "--no-bench")
+    assert done.returncode == 0, done.stderr
+    assert "Proof: equivalent" in done.stdout
+
+
 def test_inspect_writes_nothing_and_shows_the_ledger(run: Run, net: Path, tmp_path: Path) -> None:
     done = run("inspect", net)
     assert done.returncode == 0
