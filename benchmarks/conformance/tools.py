@@ -23,7 +23,7 @@ Apply = Callable[[Path, Path], None]
 
 
 def _bnfold(source: Path, target: Path) -> None:
-    import_module("bnfold").fold(source, target, verify=False)
+    import_module("bnfold").fold(source, output=target, verify=False)
 
 
 def _onnxsim(source: Path, target: Path) -> None:

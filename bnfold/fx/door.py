@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from bnfold.errors import SourceError
+from bnfold.errors import SourceError, UsageError
 from bnfold.fx.fold import fold_module, module_difference
 from bnfold.fx.lift import lift
 from bnfold.fx.trace import tensors
@@ -63,6 +64,8 @@ def shapes_of(module: Any, example_inputs: Any) -> dict[str, tuple[int, ...]]:
 
 
 def _as_tuple(module: Any, example_inputs: Any) -> tuple[Any, ...]:
+    if isinstance(example_inputs, str | Path):
+        raise UsageError(f"{example_inputs} is no example input; name the file to write as `output=`.")
     if not isinstance(module, nn.Module):
         raise SourceError(f"Example inputs go with an nn.Module, not with a {type(module).__name__}.")
     return tuple(example_inputs) if isinstance(example_inputs, tuple | list) else (example_inputs,)

