@@ -83,6 +83,15 @@ def test_dead_channels_of_an_own_conv():
     assert weight[1].any()
 
 
+def test_a_dead_index_of_an_axis_that_the_reader_does_not_contract():
+    """The matrix mixes the last axis, so its weights cannot blank out one index of the axis in front of it."""
+    net = Net()
+    x = net.node("Sigmoid", net.input(2, 4, 6))
+    y = net.node("Mul", x, np.asarray([[0.0], [1.0], [1.0], [1.0]]), name="mask")
+    folded = check(net, [net.node("MatMul", y, net.normal(6, 5))])
+    assert folded.decision("mask").reason.code is Code.DEAD
+
+
 def test_a_tiny_scale_is_not_dead():
     net = Net()
     gamma = np.asarray([1e-30, 1.0])
