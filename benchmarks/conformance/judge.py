@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
-from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
 from benchmarks.conformance.case import Case
 from benchmarks.conformance.inputs import Feeds, feeds_of
 from bnfold.graph.constants import evaluate_constants
 from bnfold.graph.facts import read_facts
-from bnfold.sources.onnx import OVERRIDABLE_SINCE
+from bnfold.sources.onnx import load
 from bnfold.verification.operators import BatchNormalization, TrainingModeError
 from bnfold.verification.reference import Reference
 from bnfold.verification.runtime import RuntimeRefusedError, session_outputs
@@ -49,7 +47,7 @@ class Judgement:
 
 def affine_left(path: Path) -> int:
     """The neutral count: after constant evaluation, on the main graph, whatever tool wrote the model."""
-    model = _loaded(path)
+    model = load(path)
     evaluate_constants(model)
     return sum(read_facts(model).affine_counts())
 
@@ -143,34 +141,13 @@ def _outputs(case: Case, candidate: Path, feeds: list[Feeds], on_runtime: bool) 
 
 
 def _float64(path: Path, feeds: list[Feeds], *, stored: bool = False) -> list[dict[str, Any]]:
-    model = _loaded(path)
+    model = load(path)
     reference = Reference(model)
     results = [reference.run(feed) for feed in feeds]
     if not stored:
         return results
     types = {value.name: (value.dtype or ir.DataType.FLOAT).numpy() for value in model.graph.outputs}
     return [{name: value.astype(types[name]) for name, value in result.items()} for result in results]
-
-
-def _loaded(path: Path) -> ir.Model:
-    """A model of any IR version, sparse constants written out, for `onnx_ir` cannot read them."""
-    proto = onnx.load(path)
-    for node in proto.graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.name == "sparse_value":
-                dense = numpy_helper.from_array(_dense(attribute.sparse_tensor))
-                attribute.CopyFrom(onnx.helper.make_attribute("value", dense))
-    model = ir.from_proto(proto)
-    if proto.ir_version < OVERRIDABLE_SINCE:
-        RemoveInitializersFromInputsPass()(model)
-    return model
-
-
-def _dense(sparse: onnx.SparseTensorProto) -> np.ndarray[Any, Any]:
-    values = numpy_helper.to_array(sparse.values)
-    array = np.zeros(list(sparse.dims), values.dtype)
-    array.reshape(-1)[numpy_helper.to_array(sparse.indices)] = values
-    return array
 
 
 def _with_statistics(path: Path, feeds: list[Feeds]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
 from bnfold.errors import SourceError
+from bnfold.sources.sparse import write_out
 
 OVERRIDABLE_SINCE = 4
 """Before this IR version every initializer had to be an input as well, and none could be overridden."""
@@ -35,7 +36,10 @@ def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
         SourceError: it cannot be parsed.
     """
     try:
-        model = ir.load(path)
+        proto = onnx.load(path, load_external_data=False)
+        write_out(proto, path.parent)
+        model = ir.from_proto(proto)
+        ir.external_data.set_base_dir(model.graph, path.parent)
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise SourceError(f"{path} cannot be read as an ONNX model: {first.rstrip('.')}.") from None

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from bnfold.errors import SourceError
+from bnfold.sources.onnx import load
 from bnfold.verification import accuracy, rounding
 from bnfold.verification.inputs import Batch, Data, portions, specs_of
 from bnfold.verification.interface import check_interface
@@ -98,7 +98,7 @@ def verify_files(
         UsageError: inputs or outputs differ in name, type or shape, or the labels do not fit the predictions.
         SourceError: a file cannot be read, or ONNX Runtime cannot run the reference.
     """
-    reference, candidate = _load(reference_path), _load(candidate_path)
+    reference, candidate = load(reference_path), load(candidate_path)
     check_interface(reference, candidate)
     batches = _with_data(reference, batches, data)
     ours, theirs = ([every_weight(draw + shift) for draw in range(DRAWS)] for shift in (0, DRAWS))
@@ -275,15 +275,6 @@ def _with_data(model: ir.Model, batches: Sequence[Batch], data: Data | None) -> 
     if data is None:
         return list(batches)
     return [*batches, Batch("data", next(portions(data, specs_of(model), DATA_SAMPLES)))]
-
-
-def _load(path: Path) -> ir.Model:
-    try:
-        return ir.load(path)
-    except FileNotFoundError:
-        raise SourceError(f"There is no file {path}.") from None
-    except Exception as error:
-        raise SourceError(f"{path} cannot be read as an ONNX model.") from error
 
 
 def _has_bfloat16(model: ir.Model) -> bool:

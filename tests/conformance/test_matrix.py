@@ -11,7 +11,6 @@ import bnfold
 from benchmarks.conformance.case import Case
 from benchmarks.conformance.cases import CASES
 from benchmarks.conformance.inputs import feeds_of
-from bnfold.errors import SourceError
 from bnfold.graph.apply import apply_plan
 from bnfold.graph.constants import evaluate_constants
 from bnfold.graph.facts import read_facts
@@ -20,12 +19,9 @@ from bnfold.sources.onnx import load
 from bnfold.verification.reference import Reference
 
 LIMIT = 1e-10
-REFUSED = -1
 
 # What the engine lacks: name of the case -> (operators left, what is missing). An entry goes when its gap closes.
-KNOWN_GAPS: dict[str, tuple[int, str]] = {
-    "scale-sparse-value": (REFUSED, "onnx_ir cannot read a sparse Constant"),
-}
+KNOWN_GAPS: dict[str, tuple[int, str]] = {}
 
 
 def _left(model: ir.Model) -> int:
@@ -46,10 +42,6 @@ def test_case(case: Case, tmp_path: Path) -> None:
     model, path = case.model(), tmp_path / "case.onnx"
     onnx.save(model, path)
     expected, _ = KNOWN_GAPS.get(case.name, (case.least, ""))
-    if expected == REFUSED:
-        with pytest.raises(SourceError):
-            bnfold.fold(path, verify=False)
-        return
     result = bnfold.fold(path, verify=False)
     assert _left(result.model) == expected, [d.to_json() for d in result.plan.decisions if not d.removed]
     if case.trains:
@@ -67,7 +59,7 @@ def test_case(case: Case, tmp_path: Path) -> None:
 
 def test_known_gaps_are_gaps() -> None:
     least = {case.name: case.least for case in CASES}
-    assert {name: left for name, (left, _) in KNOWN_GAPS.items() if REFUSED < left <= least[name]} == {}
+    assert {name: left for name, (left, _) in KNOWN_GAPS.items() if left <= least[name]} == {}
 
 
 def test_cases_are_valid_models_and_always_the_same() -> None:
