@@ -13,8 +13,8 @@ import onnx_ir as ir
 
 from bnfold import save, sources
 from bnfold.graph.apply import apply_plan
-from bnfold.graph.constants import evaluate_constants
 from bnfold.graph.facts import Facts, read_facts
+from bnfold.graph.prepare import prepare
 from bnfold.in_range import solve_in_range
 from bnfold.plan import Plan
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
@@ -35,6 +35,7 @@ class _Planned:
     prepared: ir.Model
     facts: Facts
     plan: Plan
+    inlined: int
 
 
 def inspect(source: Any, *, shapes: Shapes | None = None, freeze_inputs: bool = False) -> FoldReport:
@@ -137,7 +138,7 @@ def _temporary() -> Iterator[Path]:
 def _plan(path: Path, freeze_inputs: bool) -> tuple[_Planned, ir.Model]:
     """Solve, apply, and withdraw what leaves the range of a stored type until nothing does."""
     prepared = load(path, freeze_inputs=freeze_inputs)
-    evaluate_constants(prepared)
+    inlined = prepare(prepared)
     facts = read_facts(prepared)
 
     def attempt(plan: Plan) -> ir.Model:
@@ -146,7 +147,7 @@ def _plan(path: Path, freeze_inputs: bool) -> tuple[_Planned, ir.Model]:
         return folded
 
     plan, folded = solve_in_range(facts.network, attempt)
-    return _Planned(prepared, facts, plan), folded
+    return _Planned(prepared, facts, plan, inlined), folded
 
 
 def _copy(model: ir.Model, facts: Facts) -> tuple[ir.Model, Facts]:
@@ -206,7 +207,8 @@ def _report(
     removed = [decision for decision in planned.plan.decisions if decision.removed]
     return FoldReport(
         source=source.name,
-        description=source.description,
+        description=source.description
+        + (f", calls of local functions inlined: {planned.inlined}" if planned.inlined else ""),
         output=None if output is None else str(output),
         affine=Counts(before[0], sum(not decision.scalar for decision in removed), after[0]),
         scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),

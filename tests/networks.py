@@ -13,8 +13,8 @@ from onnx import helper, numpy_helper
 
 from bnfold.gauge.solve import solve
 from bnfold.graph.apply import OutOfRangeError, apply_plan
-from bnfold.graph.constants import evaluate_constants
 from bnfold.graph.facts import Facts, read_facts
+from bnfold.graph.prepare import prepare
 from bnfold.plan import Code, Decision, Plan, Reason
 from bnfold.verification.reference import Reference
 
@@ -194,7 +194,7 @@ def fold(model: onnx.ModelProto, withdrawn: Mapping[str, Reason] | None = None) 
 
 def _prepared(model: onnx.ModelProto) -> tuple[ir.Model, Facts]:
     read = ir.from_proto(onnx.ModelProto.FromString(model.SerializeToString()))
-    evaluate_constants(read)
+    prepare(read)
     return read, read_facts(read)
 
 

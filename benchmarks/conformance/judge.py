@@ -13,8 +13,8 @@ from onnx.reference import ReferenceEvaluator
 
 from benchmarks.conformance.case import Case
 from benchmarks.conformance.inputs import Feeds, feeds_of
-from bnfold.graph.constants import evaluate_constants
 from bnfold.graph.facts import read_facts
+from bnfold.graph.prepare import prepare
 from bnfold.sources.onnx import load
 from bnfold.verification.operators import BatchNormalization, TrainingModeError
 from bnfold.verification.reference import Reference
@@ -48,7 +48,7 @@ class Judgement:
 def affine_left(path: Path) -> int:
     """The neutral count: after constant evaluation, on the main graph, whatever tool wrote the model."""
     model = load(path)
-    evaluate_constants(model)
+    prepare(model)
     return sum(read_facts(model).affine_counts())
 
 

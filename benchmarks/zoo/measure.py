@@ -18,8 +18,8 @@ from benchmarks.zoo.agreement import in_float64, on_onnxruntime
 from benchmarks.zoo.export import exported
 from bnfold.gauge.solve import solve
 from bnfold.graph.apply import apply_plan
-from bnfold.graph.constants import evaluate_constants
 from bnfold.graph.facts import Facts, read_facts
+from bnfold.graph.prepare import prepare
 from bnfold.plan import Decision, Plan
 from bnfold.sources.onnx import load
 
@@ -62,7 +62,7 @@ def measure(name: str, folder: Path, seconds: int) -> dict[str, Any]:
 
 def _prepared(path: Path) -> ir.Model:
     model = load(path)
-    evaluate_constants(model)
+    prepare(model)
     return model
 
 

@@ -12,8 +12,8 @@ from benchmarks.conformance.case import Case
 from benchmarks.conformance.cases import CASES
 from benchmarks.conformance.inputs import feeds_of
 from bnfold.graph.apply import apply_plan
-from bnfold.graph.constants import evaluate_constants
 from bnfold.graph.facts import read_facts
+from bnfold.graph.prepare import prepare
 from bnfold.plan import Plan
 from bnfold.sources.onnx import load
 from bnfold.verification.reference import Reference
@@ -26,13 +26,13 @@ KNOWN_GAPS: dict[str, tuple[int, str]] = {}
 
 def _left(model: ir.Model) -> int:
     copy = model.clone()
-    evaluate_constants(copy)
+    prepare(copy)
     return sum(read_facts(copy).affine_counts())
 
 
 def _exact(path: Path, plan: Plan) -> ir.Model:
     model = load(path)
-    evaluate_constants(model)
+    prepare(model)
     apply_plan(model, read_facts(model), plan, exact=True)
     return model
 
