@@ -29,31 +29,50 @@ class Ends:
     offset: Array
 
 
-def dense(weight: NDArray[np.generic], bias: Array, ends: Ends) -> tuple[Array, Array]:
-    """Y = x W + c with W [..., Cin, Cout] and c broadcasting against [..., Cout]; the units may be stacked alike."""
+def dense_weight(weight: NDArray[np.generic], ends: Ends) -> Array:
+    """Y = x W with W [..., Cin, Cout]; the units may be stacked alike."""
+    return ends.scale[..., :, None] * np.asarray(weight, np.float64) * ends.gain[..., None, :]
+
+
+def dense_bias(weight: NDArray[np.generic], bias: Array, ends: Ends) -> Array:
+    """The bias that goes with `dense_weight`; c broadcasts against [..., Cout]."""
+    if not ends.shift.any():
+        return ends.gain * bias + ends.offset
+    carried = (ends.shift[..., None, :] @ np.asarray(weight, np.float64))[..., 0, :]
+    return ends.gain * (bias + carried) + ends.offset
+
+
+def conv_weight(weight: NDArray[np.generic], ends: Ends, groups: int) -> Array:
+    """Convolution: W [Cout, Cin/groups, *kernel]."""
     w = np.asarray(weight, np.float64)
-    carried = (ends.shift[..., None, :] @ w)[..., 0, :]
-    new_bias = ends.gain * (bias + carried) + ends.offset
-    return ends.scale[..., :, None] * w * ends.gain[..., None, :], new_bias
+    grouped = w.reshape(groups, w.shape[0] // groups, w.shape[1], -1)
+    scaled: Array = grouped * ends.scale.reshape(groups, 1, -1, 1)
+    scaled *= ends.gain.reshape(groups, -1, 1, 1)
+    return scaled.reshape(w.shape)
 
 
-def conv(weight: NDArray[np.generic], bias: Array, ends: Ends, groups: int) -> tuple[Array, Array]:
-    """Convolution: W [Cout, Cin/groups, *kernel], c [Cout]."""
+def conv_bias(weight: NDArray[np.generic], bias: Array, ends: Ends, groups: int) -> Array:
+    """The bias that goes with `conv_weight`: [Cout]."""
+    if not ends.shift.any():
+        return ends.gain * bias + ends.offset
+    taps = np.asarray(weight, np.float64).reshape(groups, weight.shape[0] // groups, weight.shape[1], -1).sum(-1)
+    carried: Array = taps @ ends.shift.reshape(groups, -1, 1)
+    return ends.gain * (bias + carried.reshape(-1)) + ends.offset
+
+
+def conv_transpose_weight(weight: NDArray[np.generic], ends: Ends, groups: int) -> Array:
+    """Transposed convolution: W [Cin, Cout/groups, *kernel]."""
     w = np.asarray(weight, np.float64)
-    outputs, inputs = w.shape[0] // groups, w.shape[1]
-    grouped = w.reshape(groups, outputs, inputs, -1)
-    carried = np.einsum("goik,gi->go", grouped, ends.shift.reshape(groups, inputs))
-    new_bias = ends.gain * (bias + carried.reshape(-1)) + ends.offset
-    scaled = grouped * ends.scale.reshape(groups, 1, inputs, 1) * ends.gain.reshape(groups, outputs, 1, 1)
-    return scaled.reshape(w.shape), new_bias
+    grouped = w.reshape(groups, w.shape[0] // groups, w.shape[1], -1)
+    scaled: Array = grouped * ends.scale.reshape(groups, -1, 1, 1)
+    scaled *= ends.gain.reshape(groups, 1, -1, 1)
+    return scaled.reshape(w.shape)
 
 
-def conv_transpose(weight: NDArray[np.generic], bias: Array, ends: Ends, groups: int) -> tuple[Array, Array]:
-    """Transposed convolution: W [Cin, Cout/groups, *kernel], c [Cout]."""
-    w = np.asarray(weight, np.float64)
-    inputs, outputs = w.shape[0] // groups, w.shape[1]
-    grouped = w.reshape(groups, inputs, outputs, -1)
-    carried = np.einsum("giok,gi->go", grouped, ends.shift.reshape(groups, inputs))
-    new_bias = ends.gain * (bias + carried.reshape(-1)) + ends.offset
-    scaled = grouped * ends.scale.reshape(groups, inputs, 1, 1) * ends.gain.reshape(groups, 1, outputs, 1)
-    return scaled.reshape(w.shape), new_bias
+def conv_transpose_bias(weight: NDArray[np.generic], bias: Array, ends: Ends, groups: int) -> Array:
+    """The bias that goes with `conv_transpose_weight`: [Cout]."""
+    if not ends.shift.any():
+        return ends.gain * bias + ends.offset
+    taps = np.asarray(weight, np.float64).reshape(groups, weight.shape[0] // groups, weight.shape[1], -1).sum(-1)
+    carried: Array = ends.shift.reshape(groups, 1, -1) @ taps
+    return ends.gain * (bias + carried.reshape(-1)) + ends.offset

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,28 @@ class Constant(Protocol):
 
     def numpy(self) -> NDArray[Any]:
         """The value, in the stored dtype."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A constant that is computed when it is asked for, and not kept: a network's new weights need no room.
+
+    Attributes:
+        shape: extents of the tensor.
+        compute: returns the value as float64, unrounded; it may be called several times.
+    """
+
+    shape: tuple[int, ...]
+    compute: Callable[[], NDArray[np.float64]]
+
+    @staticmethod
+    def of(value: NDArray[np.float64]) -> Computed:
+        """A value that is there already."""
+        return Computed(value.shape, lambda: value)
+
+    def numpy(self) -> NDArray[np.float64]:
+        """The value."""
+        return self.compute()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from bnfold import save, sources
 from bnfold.graph.apply import apply_plan
 from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.prepare import prepare
+from bnfold.graph.tensors import unrounded
 from bnfold.in_range import solve_in_range
 from bnfold.plan import Plan
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
@@ -32,9 +33,11 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class _Planned:
-    prepared: ir.Model
+    """A model before and after, the constants of the latter not yet computed."""
+
     facts: Facts
     plan: Plan
+    folded: ir.Model
     inlined: int
 
 
@@ -50,8 +53,8 @@ def inspect(source: Any, *, shapes: Shapes | None = None, freeze_inputs: bool = 
         SourceError, UsageError, MissingExtraError: as `fold`.
     """
     with sources.opened(source, shapes) as opened:
-        planned, folded = _plan(opened.path, freeze_inputs)
-        return _report(opened, None, planned, folded, not_run("Nothing was written, so nothing was verified."))
+        planned = _plan(opened.path, freeze_inputs, _compute)
+        return _report(opened, None, planned, not_run("Nothing was written, so nothing was verified."))
 
 
 def fold(
@@ -106,13 +109,12 @@ def fold(
     with sources.opened(source, shapes) as opened, _workplace(target, dry_run) as staged:
         batches, samples = _inputs(opened, data) if verify or bench else ([], None)
         tell("solving")
-        planned, folded = _plan(opened.path, freeze_inputs)
-        save.write(folded, staged)
+        planned = _plan(opened.path, freeze_inputs, lambda model: save.write(model, staged))
         verification = not_run("Verification was switched off.")
         if verify:
             tell("verifying")
             verification = _verify(opened.path, planned, staged, batches, samples, tell)
-        report = _report(opened, target, planned, folded, verification)
+        report = _report(opened, target, planned, verification)
         if verification.verdict == "different":
             raise FoldDiffersError(report)
         if bench:
@@ -121,7 +123,7 @@ def fold(
             report = replace(report, benchmark=result, left_by_onnxruntime=left)
         if target is not None and not dry_run:
             save.publish(staged, target)
-        return FoldResult(_in_memory(folded), planned.plan, report)
+        return FoldResult(_in_memory(planned.folded), planned.plan, report)
 
 
 def _workplace(target: Path | None, dry_run: bool) -> AbstractContextManager[Path]:
@@ -135,8 +137,8 @@ def _temporary() -> Iterator[Path]:
         yield Path(folder, "folded.onnx")
 
 
-def _plan(path: Path, freeze_inputs: bool) -> tuple[_Planned, ir.Model]:
-    """Solve, apply, and withdraw what leaves the range of a stored type until nothing does."""
+def _plan(path: Path, freeze_inputs: bool, store: Callable[[ir.Model], None]) -> _Planned:
+    """Solve, apply and store, withdrawing what leaves the range of a stored type until nothing does."""
     prepared = load(path, freeze_inputs=freeze_inputs)
     inlined = prepare(prepared)
     facts = read_facts(prepared)
@@ -144,10 +146,18 @@ def _plan(path: Path, freeze_inputs: bool) -> tuple[_Planned, ir.Model]:
     def attempt(plan: Plan) -> ir.Model:
         folded, sites = _copy(prepared, facts)
         apply_plan(folded, sites, plan)
+        store(folded)
         return folded
 
     plan, folded = solve_in_range(facts.network, attempt)
-    return _Planned(prepared, facts, plan, inlined), folded
+    return _Planned(facts, plan, folded, inlined)
+
+
+def _compute(model: ir.Model) -> None:
+    """Compute every new constant once, to see whether it can be stored."""
+    for value in model.graph.initializers.values():
+        if isinstance(value.const_value, ir.LazyTensor):
+            value.const_value.numpy()
 
 
 def _copy(model: ir.Model, facts: Facts) -> tuple[ir.Model, Facts]:
@@ -178,11 +188,9 @@ def _verify(
 ) -> Verification:
     from bnfold.verification.verify import verify_fold
 
-    exact, sites = _copy(planned.prepared, planned.facts)
-    apply_plan(exact, sites, planned.plan, exact=True)
     return verify_fold(
         load(original),
-        exact,
+        unrounded(planned.folded),
         original,
         folded,
         batches,
@@ -200,10 +208,8 @@ def _bench(original: Path, folded: Path, batches: Sequence[Batch], seconds: floa
     return result, left_by_onnxruntime(original, lambda model: sum(read_facts(model).affine_counts()))
 
 
-def _report(
-    source: Source, output: Path | None, planned: _Planned, folded: ir.Model, verification: Verification
-) -> FoldReport:
-    before, after = planned.facts.affine_counts(), read_facts(folded).affine_counts()
+def _report(source: Source, output: Path | None, planned: _Planned, verification: Verification) -> FoldReport:
+    before, after = planned.facts.affine_counts(), read_facts(planned.folded).affine_counts()
     removed = [decision for decision in planned.plan.decisions if decision.removed]
     return FoldReport(
         source=source.name,
@@ -218,8 +224,8 @@ def _report(
 
 
 def _in_memory(model: ir.Model) -> ir.Model:
-    """The model with all weights read, for they may lie in a file that is about to go."""
+    """The model with all weights read and computed, for they may lie in a file that is about to go."""
     for value in model.graph.initializers.values():
-        if isinstance(value.const_value, ir.ExternalTensor):
+        if isinstance(value.const_value, ir.ExternalTensor | ir.LazyTensor):
             value.const_value = ir.tensor(value.const_value.numpy().copy(), name=value.name)
     return model

@@ -7,6 +7,7 @@ a' = gain_y a S_x and b' = gain_y (a T_x + b) + offset_y, as far as its operator
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -15,7 +16,7 @@ from bnfold import linear
 from bnfold.affine import Affine, Array
 from bnfold.errors import BnfoldError
 from bnfold.gauge.rules.affine import DEFAULT_EPSILON, affine_of, compressed
-from bnfold.network import Node, Tensor
+from bnfold.network import Computed, Node, Tensor
 from bnfold.plan import Plan, Unit
 
 
@@ -27,21 +28,20 @@ class OutOfRangeError(BnfoldError):
         self.node = node
 
 
-def new_constants(node: Node, plan: Plan) -> Mapping[int, Array]:
-    """What the constant inputs of a rewritten node become, by input index.
+def new_constants(node: Node, plan: Plan) -> Mapping[int, Computed]:
+    """What the constant inputs of a rewritten node become, by input index; weights are computed when asked for.
 
     Args:
         node: one of `plan.rewritten`.
         plan: the units of its input and output.
 
     Returns:
-        float64 arrays. A linear layer without a bias has one at index 2 only if it needs it; the bias of a Gemm is
-        what its output gains, with `beta` already in it. The bias of a MatMul is one value per column. A
+        Constants in float64. A linear layer without a bias has one at index 2 only if it needs it; the bias of a Gemm
+        is what its output gains, with `beta` already in it. The bias of a MatMul is one value per column. A
         BatchNormalization gets mean 0 and variance 1.
     """
     if node.name in plan.operands:
-        units = plan.operands[node.name].items()
-        return {index: unit.gain * np.asarray(_value(node, index), np.float64) + unit.offset for index, unit in units}
+        return {index: _operand(node, index, unit) for index, unit in plan.operands[node.name].items()}
     if node.name not in plan.linear:
         return _affine(node, plan)
     if node.op in ("Conv", "ConvTranspose"):
@@ -49,7 +49,7 @@ def new_constants(node: Node, plan: Plan) -> Mapping[int, Array]:
     return _gemm(node, plan) if node.op == "Gemm" else _matmul(node, plan)
 
 
-def composed_constants(nodes: Sequence[Node], plan: Plan) -> Mapping[int, Array]:
+def composed_constants(nodes: Sequence[Node], plan: Plan) -> Mapping[int, Computed]:
     """The parameters of one BatchNormalization that does what a run of affine operators did.
 
     Args:
@@ -57,7 +57,7 @@ def composed_constants(nodes: Sequence[Node], plan: Plan) -> Mapping[int, Array]
         plan: the units of the first input and the last output.
 
     Returns:
-        float64 [C] by input index of a BatchNormalization with the default epsilon.
+        [C] in float64, by input index of a BatchNormalization with the default epsilon.
     """
     affine = affine_of(nodes[0])
     for node in nodes[1:]:
@@ -71,13 +71,19 @@ def composed_constants(nodes: Sequence[Node], plan: Plan) -> Mapping[int, Array]
     return _normalization(_along(scale, 1, channels), _along(shift, 1, channels), DEFAULT_EPSILON)
 
 
+def _operand(node: Node, index: int, unit: Unit) -> Computed:
+    shape = np.broadcast_shapes(_shape(node, index), unit.gain.shape)
+    return Computed(shape, lambda: unit.gain * np.asarray(_value(node, index), np.float64) + unit.offset)
+
+
 def _in_units(affine: Affine, x: Unit, y: Unit) -> tuple[Array, Array]:
     scale = y.gain * affine.scale * x.scale
     return scale, y.gain * (affine.scale * x.shift + affine.shift) + y.offset
 
 
-def _normalization(scale: Array, shift: Array, epsilon: float) -> Mapping[int, Array]:
-    return {1: scale * np.sqrt(1 + epsilon), 2: shift, 3: np.zeros(scale.size), 4: np.ones(scale.size)}
+def _normalization(scale: Array, shift: Array, epsilon: float) -> Mapping[int, Computed]:
+    arrays = {1: scale * np.sqrt(1 + epsilon), 2: shift, 3: np.zeros(scale.size), 4: np.ones(scale.size)}
+    return {index: Computed.of(array) for index, array in arrays.items()}
 
 
 def role(node: Node, index: int) -> str:
@@ -87,8 +93,8 @@ def role(node: Node, index: int) -> str:
     return ("input", "weight", "bias", "running_mean", "running_var")[index]
 
 
-def rounded(node: Node, array: Array, dtype: DTypeLike) -> NDArray[np.generic]:
-    """A new constant of `node` in its stored dtype, rounded once.
+def rounded(node: str, array: Array, dtype: DTypeLike) -> NDArray[np.generic]:
+    """A new constant of the node of this name in its stored dtype, rounded once.
 
     Raises:
         OutOfRangeError: a finite value is not finite in that dtype.
@@ -96,39 +102,52 @@ def rounded(node: Node, array: Array, dtype: DTypeLike) -> NDArray[np.generic]:
     with np.errstate(over="ignore", under="ignore"):
         stored = array.astype(dtype)
     if not np.isfinite(stored.astype(np.float64))[np.isfinite(array)].all():
-        raise OutOfRangeError(node.name)
+        raise OutOfRangeError(node)
     return stored
 
 
-def _convolution(node: Node, plan: Plan) -> Mapping[int, Array]:
-    weight, groups = _value(node, 1), int(node.attributes.get("group", 1))
+def _convolution(node: Node, plan: Plan) -> Mapping[int, Computed]:
+    shape, groups = _shape(node, 1), int(node.attributes.get("group", 1))
     transposed = node.op == "ConvTranspose"
-    inputs = weight.shape[0] if transposed else weight.shape[1] * groups
-    outputs = weight.shape[1] * groups if transposed else weight.shape[0]
+    inputs = shape[0] if transposed else shape[1] * groups
+    outputs = shape[1] * groups if transposed else shape[0]
     ends = _ends(node, plan, 1, inputs, 1, outputs)
-    formula = linear.conv_transpose if transposed else linear.conv
-    return _with_bias(node, *formula(weight, _bias(node, outputs), ends, groups))
+    weight_of = linear.conv_transpose_weight if transposed else linear.conv_weight
+    bias_of = linear.conv_transpose_bias if transposed else linear.conv_bias
+    weight = Computed(shape, lambda: weight_of(_value(node, 1), ends, groups))
+    return _with_bias(node, weight, bias_of(_value(node, 1), _bias(node, outputs), ends, groups))
 
 
-def _gemm(node: Node, plan: Plan) -> Mapping[int, Array]:
-    attributes = node.attributes
+def _gemm(node: Node, plan: Plan) -> Mapping[int, Computed]:
+    attributes, shape = node.attributes, _shape(node, 1)
     alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
     transposed = bool(attributes.get("transB", 0))
-    weight = _value(node, 1).T if transposed else _value(node, 1)
-    inputs, outputs = weight.shape
+    inputs, outputs = shape[::-1] if transposed else shape
     ends = _ends(node, plan, 0 if attributes.get("transA", 0) else 1, inputs, 1, outputs)
+
+    def scaled() -> Array:
+        stored = _value(node, 1)
+        new = linear.dense_weight(stored.T if transposed else stored, ends) if alpha else np.asarray(stored, np.float64)
+        return new.T if alpha and transposed else new
+
+    old = _value(node, 1)
     bias = beta * np.asarray(_value(node, 2), np.float64) if node.input(2) is not None else np.zeros(outputs)
-    new_weight, new_bias = linear.dense(np.asarray(weight, np.float64) * alpha, bias, ends)
-    new_weight = new_weight / alpha if alpha else np.asarray(weight, np.float64)
-    return _with_bias(node, new_weight.T if transposed else new_weight, new_bias)
+    new_bias = linear.dense_bias(old.T if transposed else old, bias, replace(ends, shift=alpha * ends.shift))
+    return _with_bias(node, Computed(shape, scaled), new_bias)
 
 
-def _matmul(node: Node, plan: Plan) -> Mapping[int, Array]:
+def _matmul(node: Node, plan: Plan) -> Mapping[int, Computed]:
     left = node.inputs[0] is not None and node.inputs[0].constant is not None
-    weight = _value(node, 0).swapaxes(-1, -2) if left else _value(node, 1)
-    axis, front = (-2, weight.shape[:-2]) if left else (-1, weight.shape[:-2])
-    x, y = _unit(plan, node.inputs[1 if left else 0]), _unit(plan, node.outputs[0])
-    inputs, outputs = (*front, weight.shape[-2]), (*front, weight.shape[-1])
+    index = 0 if left else 1
+    shape = _shape(node, index)
+
+    def matrices() -> NDArray[np.generic]:
+        return _value(node, 0).swapaxes(-1, -2) if left else _value(node, 1)
+
+    axis, front = -2 if left else -1, shape[:-2]
+    rows, columns = reversed(shape[-2:]) if left else shape[-2:]
+    x, y = _unit(plan, node.inputs[1 - index]), _unit(plan, node.outputs[0])
+    inputs, outputs = (*front, rows), (*front, columns)
     ends = linear.Ends(
         *(_stacked(array, axis, inputs) for array in (x.scale, x.shift)),
         *(_stacked(array, axis, outputs) for array in (y.gain, y.offset)),
@@ -136,13 +155,13 @@ def _matmul(node: Node, plan: Plan) -> Mapping[int, Array]:
     bias = np.zeros(outputs)
     if node.input(2) is not None:
         bias = _stacked(np.asarray(_value(node, 2), np.float64), axis, outputs)
-    new_weight, new_bias = linear.dense(weight, bias, ends)
+    new_bias = linear.dense_bias(matrices(), bias, ends)
     if left:
-        return {
-            0 if index == 1 else index: array
-            for index, array in _with_bias(node, new_weight.swapaxes(-1, -2), new_bias[..., None]).items()
-        }
-    return _with_bias(node, new_weight, new_bias[..., None, :] if front else new_bias)
+        weight = Computed(shape, lambda: linear.dense_weight(matrices(), ends).swapaxes(-1, -2))
+        by_index = _with_bias(node, weight, new_bias[..., None])
+        return {0 if position == 1 else position: constant for position, constant in by_index.items()}
+    weight = Computed(shape, lambda: linear.dense_weight(matrices(), ends))
+    return _with_bias(node, weight, new_bias[..., None, :] if front else new_bias)
 
 
 def _stacked(array: Array, axis: int, shape: tuple[int, ...]) -> Array:
@@ -155,12 +174,12 @@ def _stacked(array: Array, axis: int, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(array, shape)
 
 
-def _with_bias(node: Node, weight: Array, bias: Array) -> Mapping[int, Array]:
+def _with_bias(node: Node, weight: Computed, bias: Array) -> Mapping[int, Computed]:
     needed = node.input(2) is not None or bias.any()
-    return {1: weight, 2: bias} if needed else {1: weight}
+    return {1: weight, 2: Computed.of(bias)} if needed else {1: weight}
 
 
-def _affine(node: Node, plan: Plan) -> Mapping[int, Array]:
+def _affine(node: Node, plan: Plan) -> Mapping[int, Computed]:
     affine = affine_of(node)
     index = next(i for i, t in enumerate(node.inputs) if t is not None and t.constant is None)
     x, y = _unit(plan, node.inputs[index]), _unit(plan, node.outputs[0])
@@ -175,10 +194,10 @@ def _affine(node: Node, plan: Plan) -> Mapping[int, Array]:
         constant = shift if index == 1 else -shift
     else:
         constant = scale if node.op == "Mul" else 1 / scale
-    rank, constant = _value(node, 1 - index).ndim, compressed(constant)
+    rank, constant = len(_shape(node, 1 - index)), compressed(constant)
     while constant.ndim > rank and constant.shape[0] == 1:
         constant = constant[0]
-    return {1 - index: constant}
+    return {1 - index: Computed.of(constant)}
 
 
 def _ends(node: Node, plan: Plan, x_axis: int, inputs: int, y_axis: int, outputs: int) -> linear.Ends:
@@ -202,6 +221,13 @@ def _along(array: Array, axis: int, extent: int) -> Array:
         return np.broadcast_to(array, (extent,))
     line = np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis])[0]
     return np.broadcast_to(line, (extent,))
+
+
+def _shape(node: Node, index: int) -> tuple[int, ...]:
+    tensor = node.input(index)
+    assert tensor is not None
+    assert tensor.constant is not None
+    return tuple(int(extent) for extent in tensor.constant.shape)
 
 
 def _value(node: Node, index: int) -> NDArray[np.generic]:

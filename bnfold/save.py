@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import onnx_ir as ir
 
 from bnfold.errors import UsageError
+from bnfold.rewrite import OutOfRangeError
 
 SINGLE_FILE_LIMIT = 1_900_000_000
 """Bytes of weights above which they go to a `.data` file beside the model; protobuf ends at 2 GiB."""
@@ -38,9 +39,24 @@ def staging(path: Path) -> Iterator[Path]:
 
 
 def write(model: ir.Model, path: Path) -> None:
-    """Serialize a model, with its weights in `path.data` if they do not fit one file."""
+    """Serialize a model, with its weights in `path.data` if they do not fit one file.
+
+    Raises:
+        OutOfRangeError: a new constant does not fit its stored type.
+    """
     weights = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value)
-    ir.save(model, path, external_data=f"{path.name}.data" if weights > SINGLE_FILE_LIMIT else None)
+    try:
+        ir.save(model, path, external_data=f"{path.name}.data" if weights > SINGLE_FILE_LIMIT else None)
+    except Exception as error:
+        raise _cause(error) from None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The error that a constant raised while it was serialized; the serializer wraps it in its own."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OutOfRangeError):
+        cause = cause.__cause__
+    return cause or error
 
 
 def publish(staged: Path, path: Path) -> None:

@@ -12,10 +12,12 @@ import onnx_ir as ir
 from onnx import helper, numpy_helper
 
 from bnfold.gauge.solve import solve
-from bnfold.graph.apply import OutOfRangeError, apply_plan
+from bnfold.graph.apply import apply_plan
 from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.prepare import prepare
+from bnfold.graph.tensors import unrounded
 from bnfold.plan import Code, Decision, Plan, Reason
+from bnfold.rewrite import OutOfRangeError
 from bnfold.verification.reference import Reference
 
 Operand = str | np.ndarray | float | list[int] | None
@@ -180,16 +182,17 @@ def fold(model: onnx.ModelProto, withdrawn: Mapping[str, Reason] | None = None) 
     while True:
         plan = solve(facts.network, refused)
         rounded, sites = _prepared(model)
+        apply_plan(rounded, sites, plan)
         try:
-            apply_plan(rounded, sites, plan)
+            for value in rounded.graph.initializers.values():
+                assert value.const_value is not None
+                value.const_value.numpy()
         except OutOfRangeError as overflow:
             guilty = [decision.node for decision in plan.decisions if overflow.node in decision.into]
             assert guilty
             refused |= {name: Reason(Code.RANGE, str(overflow), against=overflow.node) for name in guilty}
             continue
-        exact, sites = _prepared(model)
-        apply_plan(exact, sites, plan, exact=True)
-        return Folded(ir.from_proto(model), prepared, facts, plan, exact, rounded)
+        return Folded(ir.from_proto(model), prepared, facts, plan, unrounded(rounded), rounded)
 
 
 def _prepared(model: onnx.ModelProto) -> tuple[ir.Model, Facts]:

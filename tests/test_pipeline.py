@@ -15,6 +15,8 @@ from bnfold import pipeline
 from bnfold.errors import SourceError, UsageError
 from bnfold.graph.apply import apply_plan
 from bnfold.graph.facts import read_facts
+from bnfold.graph.tensors import exact_of, set_exact
+from bnfold.network import Computed
 from bnfold.report.data import FoldDiffersError
 from bnfold.zoo import resnet20, resnet20v2
 from tests.cli.conftest import MODELS, small_net
@@ -99,13 +101,12 @@ def test_one_wrong_weight_flips_the_verdict(
 ) -> None:
     """The smallest sabotage: one weight of the rounded model, in the middle of the network, off by a thousandth."""
 
-    def sabotage(model, facts, plan, *, exact=False) -> None:  # type: ignore[no-untyped-def]
-        apply_plan(model, facts, plan, exact=exact)
-        if not exact:
-            value = model.graph.initializers["layer2.1.conv1.weight"]
-            weights = value.const_value.numpy().copy()
-            weights[3, 5, 1, 1] *= factor
-            value.const_value = ir.tensor(weights)
+    def sabotage(model, facts, plan) -> None:  # type: ignore[no-untyped-def]
+        apply_plan(model, facts, plan)
+        value = model.graph.initializers["layer2.1.conv1.weight"]
+        weights = value.const_value.numpy().copy()
+        weights[3, 5, 1, 1] *= factor
+        value.const_value = ir.tensor(weights)
 
     monkeypatch.setattr(pipeline, "apply_plan", sabotage)
     with pytest.raises(FoldDiffersError) as failure:
@@ -119,10 +120,11 @@ def test_one_wrong_weight_flips_the_verdict(
 def test_a_wrong_plan_flips_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both models wrong in the same way: only the comparison with the original can tell."""
 
-    def sabotage(model, facts, plan, *, exact=False) -> None:  # type: ignore[no-untyped-def]
-        apply_plan(model, facts, plan, exact=exact)
+    def sabotage(model, facts, plan) -> None:  # type: ignore[no-untyped-def]
+        apply_plan(model, facts, plan)
         value = model.graph.initializers["layer1.0.conv1.bias"]
-        value.const_value = ir.tensor(value.const_value.numpy() * 1.0001)
+        honest = exact_of(value)
+        set_exact(value, Computed(honest.shape, lambda: honest.numpy() * 1.0001), ir.DataType.FLOAT, "conv1")
 
     monkeypatch.setattr(pipeline, "apply_plan", sabotage)
     with pytest.raises(FoldDiffersError):

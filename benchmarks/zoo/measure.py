@@ -18,9 +18,10 @@ from benchmarks.zoo.agreement import in_float64, on_onnxruntime
 from benchmarks.zoo.export import exported
 from bnfold.gauge.solve import solve
 from bnfold.graph.apply import apply_plan
-from bnfold.graph.facts import Facts, read_facts
+from bnfold.graph.facts import read_facts
 from bnfold.graph.prepare import prepare
-from bnfold.plan import Decision, Plan
+from bnfold.graph.tensors import unrounded
+from bnfold.plan import Decision
 from bnfold.sources.onnx import load
 
 FIRST = 3
@@ -37,8 +38,9 @@ def measure(name: str, folder: Path, seconds: int) -> dict[str, Any]:
     plan = solve(facts.network)
     solve_s = time.process_time() - started
     feeds = {"input": np.random.default_rng(0).standard_normal(notes["input"]).astype(np.float32)}
-    exact = _applied(path, plan, exact=True)
-    folded = _applied(path, plan, exact=False)
+    folded = _prepared(path)
+    apply_plan(folded, read_facts(folded), plan)
+    exact = unrounded(folded)
     with TemporaryDirectory() as scratch:
         file = Path(scratch, "folded.onnx")
         ir.save(folded, file)
@@ -63,13 +65,6 @@ def measure(name: str, folder: Path, seconds: int) -> dict[str, Any]:
 def _prepared(path: Path) -> ir.Model:
     model = load(path)
     prepare(model)
-    return model
-
-
-def _applied(path: Path, plan: Plan, *, exact: bool) -> ir.Model:
-    model = _prepared(path)
-    facts: Facts = read_facts(model)
-    apply_plan(model, facts, plan, exact=exact)
     return model
 
 

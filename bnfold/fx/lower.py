@@ -72,7 +72,7 @@ class _Editor:
     def rewrite(self, node: Node) -> None:
         """Give a linear layer, or an affine operator that stays, its constants for the new units."""
         site = self._lifted.sites[node.name]
-        constants = dict(new_constants(node, self._plan))
+        constants = {index: constant.numpy() for index, constant in new_constants(node, self._plan).items()}
         behind = constants.pop(2, None) if node.op == "MatMul" and 2 not in site.slots else None
         if self._twins[site.node].op == "call_module":
             self._store_in_module(node, site, constants)
@@ -154,7 +154,7 @@ class _Editor:
         if self._exact:
             return torch.from_numpy(np.array(array)).to(device)
         # numpy rounds float64 once, where torch goes to half precision by way of float32.
-        small = np.ascontiguousarray(rounded(node, np.array(array), _NUMPY[dtype]))
+        small = np.ascontiguousarray(rounded(node.name, np.array(array), _NUMPY[dtype]))
         if dtype is torch.bfloat16:
             return torch.from_numpy(small.view(np.int16)).view(torch.bfloat16).to(device)
         return torch.from_numpy(small).to(device)
@@ -185,7 +185,8 @@ class _Editor:
     def compose(self, host: str, names: Sequence[str]) -> None:
         """Put one batch normalization in the place of the one operator of a run that is still there."""
         node, site = self._nodes[host], self._lifted.sites[host]
-        constants = composed_constants([self._nodes[name] for name in names], self._plan)
+        composed = composed_constants([self._nodes[name] for name in names], self._plan)
+        constants = {index: constant.numpy() for index, constant in composed.items()}
         call, fact = self._twins[site.node], self._pattern(site.node)
         if call.op == "call_module":
             self._store_in_module(node, site, constants, DEFAULT_EPSILON)

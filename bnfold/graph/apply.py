@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from bnfold.affine import Array
 from bnfold.graph.facts import Facts
-from bnfold.graph.tensors import EXACT, constant_tensor
-from bnfold.network import Node
+from bnfold.graph.tensors import constant_tensor, set_exact
+from bnfold.network import Computed, Node
 from bnfold.plan import Plan
-from bnfold.rewrite import OutOfRangeError as OutOfRangeError
-from bnfold.rewrite import composed_constants, new_constants, role, rounded
+from bnfold.rewrite import composed_constants, new_constants, role
 
 
-def apply_plan(model: ir.Model, facts: Facts, plan: Plan, *, exact: bool = False) -> None:
+def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> None:
     """Change `model` in place as planned.
+
+    The new constants are computed when they are written, and raise OutOfRangeError then if a finite value is not so in
+    the stored type; `unrounded` makes the model that has them in float64.
 
     Args:
         model: the model that `facts` were read from.
         facts: its facts.
         plan: what to do.
-        exact: store rewritten constants unrounded, as float64; such a model mixes types and only serves the proof.
-
-    Raises:
-        OutOfRangeError: a rewritten constant is finite but not so in the stored type.
     """
-    editor = _Editor(model, facts, plan, exact)
+    editor = _Editor(model, facts, plan)
     for node in facts.network.nodes:
         if node.name in plan.rewritten and node.name not in plan.composed:
             editor.rewrite(node)
@@ -38,19 +36,13 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan, *, exact: bool = False
         editor.compose(host, names)
     RemoveUnusedNodesPass()(model)
     editor.rename_changed()
-    if exact:
-        for value in model.graph.initializers.values():
-            if EXACT in value.meta:
-                value.const_value = ir.tensor(value.meta[EXACT], name=value.name)
-                value.type = ir.TensorType(ir.DataType.DOUBLE)
 
 
 class _Editor:
-    def __init__(self, model: ir.Model, facts: Facts, plan: Plan, exact: bool) -> None:
+    def __init__(self, model: ir.Model, facts: Facts, plan: Plan) -> None:
         self._graph = model.graph
         self._facts = facts
         self._plan = plan
-        self._exact = exact
         self._names = set(ir.convenience.create_value_mapping(model.graph))
 
     def rewrite(self, node: Node) -> None:
@@ -58,21 +50,22 @@ class _Editor:
         site, *adds = self._facts.nodes[node.name]
         constants = dict(new_constants(node, self._plan))
         bias = constants.pop(2, None) if node.op == "MatMul" else None
-        for index, array in constants.items():
-            self._write(node, site, index, array, role(node, index))
+        for index, constant in constants.items():
+            self._write(node, site, index, constant, role(node, index))
         if node.op == "Gemm" and 2 in constants:
             site.attributes["beta"] = ir.AttrFloat32("beta", 1.0)
         if bias is not None and adds:
             index = 1 if adds[0].inputs[0] is site.outputs[0] else 0
             stored = constant_tensor(adds[0].inputs[index])
             assert stored is not None
-            shape = stored.numpy().shape
-            self._write(node, adds[0], index, bias.reshape(shape) if bias.size == stored.size else bias, role(node, 2))
+            if math.prod(bias.shape) == stored.size:
+                bias = _reshaped(bias, tuple(stored.shape.numpy()))
+            self._write(node, adds[0], index, bias, role(node, 2))
             site.outputs[0].name = self._new_name(f"{node.name}.product")
         elif bias is not None:
             self._add_bias(node, site, bias)
 
-    def _add_bias(self, node: Node, site: ir.Node, bias: Array) -> None:
+    def _add_bias(self, node: Node, site: ir.Node, bias: Computed) -> None:
         """Put a constant behind a MatMul that has none: as a Gemm where the input is a matrix, else as an Add."""
         assert node.outputs[0] is not None
         assert node.outputs[0].shape is not None
@@ -94,27 +87,19 @@ class _Editor:
             product.name = self._new_name(f"{node.name}.product")
 
     def _write(
-        self, node: Node, site: ir.Node, index: int, array: Array, called: str, *, like: ir.Value | None = None
+        self, node: Node, site: ir.Node, index: int, constant: Computed, called: str, *, like: ir.Value | None = None
     ) -> None:
         """Store a constant as an input of `site`, in place where nobody else reads the old one."""
         old = site.inputs[index] if index < len(site.inputs) else None
         pattern = constant_tensor(old) or constant_tensor(like or site.inputs[1])
         assert pattern is not None
-        if self._exact:
-            tensor = ir.tensor(array)
-        else:
-            tensor = ir.tensor(rounded(node, array, pattern.dtype.numpy()), dtype=pattern.dtype)
-        if old is not None and old.is_initializer() and len(old.uses()) == 1:
-            value = old
-        else:
-            value = ir.Value(name=self._new_name(f"{node.name}.{called}"), const_value=tensor)
+        alone = old is not None and old.is_initializer() and len(old.uses()) == 1
+        value = old if old is not None and alone else ir.Value(name=self._new_name(f"{node.name}.{called}"))
+        set_exact(value, constant, pattern.dtype, node.name)
+        if value is not old:
             self._graph.register_initializer(value)
-            if index >= len(site.inputs):
-                site.resize_inputs(index + 1)
+            site.resize_inputs(max(len(site.inputs), index + 1))
             site.replace_input_with(index, value)
-        value.const_value = tensor
-        value.shape, value.type = ir.Shape(array.shape), ir.TensorType(tensor.dtype)
-        value.meta.pop(EXACT, None)
 
     def _new_name(self, wanted: str) -> str:
         while wanted in self._names:
@@ -149,9 +134,9 @@ class _Editor:
         made = ir.Node("", "BatchNormalization", [data, None, None, None, None], name=site.name)
         self._graph.insert_after(site, made)
         pattern = site.inputs[1] if site.op_type == "BatchNormalization" else site.inputs[1 - index]
-        for position, array in composed_constants(nodes, self._plan).items():
+        for position, constant in composed_constants(nodes, self._plan).items():
             called = ("input", "weight", "bias", "running_mean", "running_var")[position]
-            self._write(by_name[host], made, position, array, called, like=pattern)
+            self._write(by_name[host], made, position, constant, called, like=pattern)
         old, result = site.outputs[0], made.outputs[0]
         _take_over(old, result)
         old.replace_all_uses_with(result, replace_graph_outputs=True)
@@ -163,6 +148,10 @@ class _Editor:
             for value in node.outputs:
                 if value.name in self._plan.units:
                     value.name = self._new_name(f"{value.name}.folded")
+
+
+def _reshaped(constant: Computed, shape: tuple[int, ...]) -> Computed:
+    return Computed(shape, lambda: constant.numpy().reshape(shape))
 
 
 def _take_over(old: ir.Value, new: ir.Value) -> None:

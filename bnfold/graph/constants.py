@@ -18,8 +18,8 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from bnfold.graph.sequences import replace_sequences
 from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
-from bnfold.graph.tensors import EXACT, FLOATS, constant_tensor
-from bnfold.network import Dim
+from bnfold.graph.tensors import FLOATS, constant_tensor, set_exact
+from bnfold.network import Computed, Dim
 
 _NOT_EVALUATED = frozenset(
     {
@@ -162,13 +162,13 @@ def _replace(
     value = np.asarray(value)
     dtype = _result_type(node, value, known)
     known[name] = Known(value.shape, dtype)
+    constant = ir.Value(name=name)
     if dtype in FLOATS:
         exact[name] = value.astype(np.float64)
-        value = value.astype(dtype.numpy())
-    constant = ir.Value(name=name, const_value=ir.tensor(value, dtype=dtype, name=name))
-    constant.shape, constant.type = ir.Shape(value.shape), ir.TensorType(dtype)
-    if name in exact:
-        constant.meta[EXACT] = exact[name]
+        set_exact(constant, Computed.of(exact[name]), dtype, node.name or name)
+    else:
+        constant.const_value = ir.tensor(value, dtype=dtype, name=name)
+        constant.shape, constant.type = ir.Shape(value.shape), ir.TensorType(dtype)
     output.replace_all_uses_with(constant)
     graph.remove(node, safe=True)
     output.name = None

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from bnfold.gauge.rules.affine import elements
 from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
-from bnfold.graph.tensors import EXACT, FLOATS, constant_tensor
+from bnfold.graph.tensors import FLOATS, constant_tensor, exact_of
 from bnfold.network import Network, Node, Tensor
 
 
@@ -32,20 +30,6 @@ class Facts:
         """How many per-channel affine operators there are, and how many with a single constant."""
         sizes = [size for node in self.network.nodes if (size := elements(node)) is not None]
         return sum(size > 1 for size in sizes), sum(size == 1 for size in sizes)
-
-
-@dataclass(frozen=True)
-class _Exact:
-    """A constant whose unrounded value is known."""
-
-    array: NDArray[np.float64]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.array.shape
-
-    def numpy(self) -> NDArray[np.float64]:
-        return self.array
 
 
 def read_facts(model: ir.Model) -> Facts:
@@ -124,7 +108,7 @@ class _Reader:
             constant: Any = constant_tensor(value)
             if constant is not None:
                 shape, dtype = tuple(constant.shape), constant.dtype
-                constant = _Exact(value.meta[EXACT]) if EXACT in value.meta else constant
+                constant = exact_of(value) or constant
             overridable = value.is_graph_input() and value.is_initializer()
             self.tensors[name] = Tensor(name, shape, dtype in FLOATS, constant, overridable)
         return self.tensors[name]
