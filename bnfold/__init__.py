@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from bnfold.pipeline import fold as fold
     from bnfold.pipeline import inspect as inspect
     from bnfold.report.data import FoldResult as FoldResult
+    from bnfold.sources.raw_images import RawImages as RawImages
 
 _HOMES = {
     "FoldResult": "report.data",
+    "RawImages": "sources.raw_images",
     "bench": "measure",
     "fold": "pipeline",
     "inspect": "pipeline",
     "verify": "judge",
 }
 
-__all__ = ["FoldResult", "bench", "fold", "inspect", "verify"]
+__all__ = ["FoldResult", "RawImages", "bench", "fold", "inspect", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ from bnfold.plan import Plan
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
 from bnfold.sources import Source
 from bnfold.sources.onnx import load
+from bnfold.sources.raw_images import RawImages, check_against_unchanged, taking
 from bnfold.verification.verdict import Verification, not_run
 
 if TYPE_CHECKING:
@@ -41,18 +42,21 @@ class _Planned:
     inlined: int
 
 
-def inspect(source: Any, *, shapes: Shapes | None = None, freeze_inputs: bool = False) -> FoldReport:
+def inspect(
+    source: Any, *, shapes: Shapes | None = None, freeze_inputs: bool = False, images: RawImages | None = None
+) -> FoldReport:
     """Say what `fold` would do, without writing or running anything.
 
     Args:
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
         shapes: input shapes by name, where the source does not tell them.
         freeze_inputs: take inputs that have a default value for constants.
+        images: as for `fold`.
 
     Raises:
         SourceError, UsageError, MissingExtraError: as `fold`.
     """
-    with sources.opened(source, shapes) as opened:
+    with sources.opened(source, shapes) as given, taking(given, images) as opened:
         planned = _plan(opened.path, freeze_inputs, _compute)
         return _report(opened, None, planned, not_run("Nothing was written, so nothing was verified."))
 
@@ -65,6 +69,7 @@ def fold(
     shapes: Shapes | None = None,
     data: str | Path | None = None,
     freeze_inputs: bool = False,
+    images: RawImages | None = None,
     verify: bool = True,
     bench: bool = False,
     bench_seconds: float = 10.0,
@@ -82,6 +87,7 @@ def fold(
         shapes: input shapes by name, batch first; needed for a module where nothing else tells them.
         data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`.
         freeze_inputs: make constants of inputs that have a default value, so that they can be folded.
+        images: what raw images the folded model shall take; None keeps its inputs as they are.
         verify: prove that the model computes the same; nothing is written when it does not.
         bench: measure latency on ONNX Runtime before and after.
         bench_seconds: how long to measure.
@@ -106,7 +112,11 @@ def fold(
     if target is not None and not dry_run:
         save.check_output(target, force=force)
     tell("reading the model")
-    with sources.opened(source, shapes) as opened, _workplace(target, dry_run) as staged:
+    with (
+        sources.opened(source, shapes) as given,
+        taking(given, images) as opened,
+        _workplace(target, dry_run) as staged,
+    ):
         batches, samples = _inputs(opened, data) if verify or bench else ([], None)
         tell("solving")
         planned = _plan(opened.path, freeze_inputs, lambda model: save.write(model, staged))
@@ -114,6 +124,8 @@ def fold(
         if verify:
             tell("verifying")
             verification = _verify(opened.path, planned, staged, batches, samples, tell)
+            if images is not None:
+                verification = _with_images(verification, given.path, opened.path, images, batches[0])
         report = _report(opened, target, planned, verification)
         if verification.verdict == "different":
             raise FoldDiffersError(report)
@@ -197,6 +209,19 @@ def _verify(
         samples,
         progress=lambda step: tell(f"verifying: {step}"),
     )
+
+
+def _with_images(verification: Verification, given: Path, raw: Path, images: RawImages, batch: Batch) -> Verification:
+    """The verification, and what the original says when it is fed with the normalized, transposed images."""
+    from bnfold.verification.reference import Float64Error
+
+    try:
+        found = check_against_unchanged(given, raw, images, batch.feeds)
+    except Float64Error as error:
+        sentence = f"The normalization could not be checked against the original in float64: {error}"
+    else:
+        sentence = f"Fed with the normalized images, the original gives the same in float64, within {found:.0e}."
+    return replace(verification, sentences=(*verification.sentences, sentence))
 
 
 def _bench(original: Path, folded: Path, batches: Sequence[Batch], seconds: float) -> tuple[BenchResult, int]:

@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from bnfold.errors import UsageError
 from bnfold.rewrite import OutOfRangeError
+from bnfold.wire import write_model
 
 SINGLE_FILE_LIMIT = 1_900_000_000
 """Bytes of weights above which they go to a `.data` file beside the model; protobuf ends at 2 GiB."""
@@ -38,15 +39,21 @@ def staging(path: Path) -> Iterator[Path]:
         yield Path(folder, path.name)
 
 
-def write(model: ir.Model, path: Path) -> None:
-    """Serialize a model, with its weights in `path.data` if they do not fit one file.
+def write(model: ir.Model, path: Path, *, external: bool = False) -> None:
+    """Serialize a model, with its weights in `path.data` if they do not fit one file or `external` asks for it.
 
     Raises:
         OutOfRangeError: a new constant does not fit its stored type.
+        UsageError: the file cannot be written.
     """
     weights = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value)
     try:
-        ir.save(model, path, external_data=f"{path.name}.data" if weights > SINGLE_FILE_LIMIT else None)
+        if external or weights > SINGLE_FILE_LIMIT:
+            ir.save(model, path, external_data=f"{path.name}.data")
+        else:
+            write_model(model, path)
+    except OSError as error:
+        raise UsageError(f"{path.name} cannot be written: {error.strerror or error}.") from None
     except Exception as error:
         raise _cause(error) from None
 
@@ -54,7 +61,7 @@ def write(model: ir.Model, path: Path) -> None:
 def _cause(error: BaseException) -> BaseException:
     """The error that a constant raised while it was serialized; the serializer wraps it in its own."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OutOfRangeError):
+    while cause is not None and not isinstance(cause, OutOfRangeError | OSError):
         cause = cause.__cause__
     return cause or error
 

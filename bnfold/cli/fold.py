@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from bnfold.cli.options import Data, FreezeInputs, Input, Json, Seconds, parse_shapes
+from bnfold.cli.options import (
+    Data,
+    FreezeInputs,
+    Input,
+    InputDtype,
+    InputLayout,
+    Json,
+    Normalize,
+    Seconds,
+    parse_images,
+    parse_shapes,
+)
 
 
 def fold(
@@ -17,6 +28,9 @@ def fold(
     data: Data = None,
     json_: Json = None,
     freeze_inputs: FreezeInputs = False,
+    normalize: Normalize = None,
+    input_layout: InputLayout = None,
+    input_dtype: InputDtype = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, prove and measure, but write nothing.")] = False,
     verify: Annotated[bool, typer.Option(help="Prove that the model computes the same.")] = True,
     bench: Annotated[bool, typer.Option(help="Measure latency before and after.")] = True,
@@ -30,7 +44,7 @@ def fold(
     from bnfold.report import terminal
     from bnfold.report.data import FoldDiffersError
 
-    shapes = parse_shapes(input_)
+    shapes, images = parse_shapes(input_), parse_images(normalize, input_layout, input_dtype)
     try:
         with progress() as tell:
             report = pipeline.fold(
@@ -39,6 +53,7 @@ def fold(
                 shapes=shapes,
                 data=data,
                 freeze_inputs=freeze_inputs,
+                images=images,
                 verify=verify,
                 bench=bench,
                 bench_seconds=seconds,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bnfold.cli.options import FreezeInputs, Input, Json, parse_shapes
+from bnfold.cli.options import FreezeInputs, Input, InputDtype, InputLayout, Json, Normalize, parse_images, parse_shapes
 
 
 def inspect(
@@ -15,6 +15,9 @@ def inspect(
     input_: Input = None,
     json_: Json = None,
     freeze_inputs: FreezeInputs = False,
+    normalize: Normalize = None,
+    input_layout: InputLayout = None,
+    input_dtype: InputDtype = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
 ) -> None:
     """Say what would be folded and what would stay, and why; write and run nothing."""
@@ -24,5 +27,6 @@ def inspect(
 
     with progress() as tell:
         tell("reading and solving")
-        report = pipeline.inspect(source, shapes=parse_shapes(input_), freeze_inputs=freeze_inputs)
+        images = parse_images(normalize, input_layout, input_dtype)
+        report = pipeline.inspect(source, shapes=parse_shapes(input_), freeze_inputs=freeze_inputs, images=images)
     show(terminal.inspect_report(report, verbose=verbose), report.to_json(), json_)

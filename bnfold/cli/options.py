@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from bnfold.errors import UsageError
+
+if TYPE_CHECKING:
+    from bnfold.sources.raw_images import RawImages
 
 Input = Annotated[
     list[str] | None,
@@ -22,6 +25,20 @@ Data = Annotated[
 ]
 FreezeInputs = Annotated[
     bool, typer.Option("--freeze-inputs", help="Make constants of inputs that have a default value.")
+]
+Normalize = Annotated[
+    str | None,
+    typer.Option(
+        "--normalize",
+        metavar="[NAME:]MEAN,STD",
+        help="Let the model take images before normalization: as many means as stds, such as `0.5,0.5`, or `imagenet`.",
+    ),
+]
+InputLayout = Annotated[
+    Literal["nchw", "nhwc"] | None, typer.Option("--input-layout", help="Axes of the images that the model shall take.")
+]
+InputDtype = Annotated[
+    Literal["uint8"] | None, typer.Option("--input-dtype", help="Let the model take images of bytes.")
 ]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="How long to measure latency.")]
 
@@ -43,3 +60,33 @@ def parse_shapes(inputs: list[str] | None) -> dict[str, tuple[int, ...]]:
             raise UsageError(f"--input {entry} is not of the form NAME:1,3,224,224.")
         shapes[name] = shape
     return shapes
+
+
+def parse_images(
+    normalize: str | None, layout: Literal["nchw", "nhwc"] | None, dtype: Literal["uint8"] | None
+) -> RawImages | None:
+    """What the images are that the model shall take; None if no option says anything.
+
+    Raises:
+        UsageError: `normalize` is not of the form `[NAME:]MEAN,STD`.
+    """
+    if normalize is None and layout in (None, "nchw") and dtype is None:
+        return None
+    from bnfold.sources.raw_images import IMAGENET, RawImages
+
+    name, _, numbers = (normalize or "").rpartition(":")
+    mean, std = IMAGENET if numbers == "imagenet" else _halves(numbers)
+    return RawImages(mean, std, layout or "nchw", dtype, name or None)
+
+
+def _halves(numbers: str) -> tuple[tuple[float, ...], tuple[float, ...]] | tuple[None, None]:
+    """As many means as stds, from `MEAN,...,STD,...`."""
+    if not numbers:
+        return None, None
+    try:
+        parts = tuple(map(float, numbers.split(",")))
+    except ValueError:
+        parts = ()
+    if not parts or len(parts) % 2:
+        raise UsageError(f"--normalize {numbers} is neither imagenet nor as many means as stds, such as 0.5,0.5.")
+    return parts[: len(parts) // 2], parts[len(parts) // 2 :]

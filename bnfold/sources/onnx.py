@@ -9,24 +9,26 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
+from bnfold import save
 from bnfold.errors import SourceError
 from bnfold.sources.sparse import write_out
+from bnfold.wire import read_model, read_skeleton
 
 OVERRIDABLE_SINCE = 4
 """Before this IR version every initializer had to be an input as well, and none could be overridden."""
 
 
 def check(path: Path) -> None:
-    """Raise `SourceError` if the file is no valid ONNX model."""
+    """Raise `SourceError` if the file is no valid ONNX model; its weights are not read."""
     try:
-        onnx.checker.check_model(str(path))
+        onnx.checker.check_model(read_skeleton(path))
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise SourceError(f"{path} is not a valid ONNX model: {first.rstrip('.')}.") from None
 
 
 def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
-    """Read an ONNX file; external data stays on disk until it is used.
+    """Read an ONNX file; its weights stay on disk until they are used.
 
     Args:
         path: the file.
@@ -36,10 +38,7 @@ def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
         SourceError: it cannot be parsed.
     """
     try:
-        proto = onnx.load(path, load_external_data=False)
-        write_out(proto, path.parent)
-        model = ir.from_proto(proto)
-        ir.external_data.set_base_dir(model.graph, path.parent)
+        model = read_model(path, lambda proto: write_out(proto, path.parent))
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise SourceError(f"{path} cannot be read as an ONNX model: {first.rstrip('.')}.") from None
@@ -54,4 +53,4 @@ def write(model: Any, path: Path) -> None:
     if isinstance(model, onnx.ModelProto):
         onnx.save(model, path)
     else:
-        ir.save(model, path)
+        save.write(model, path)

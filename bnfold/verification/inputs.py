@@ -96,8 +96,8 @@ def make_batches(
     """Six seeded batches that cover what inputs look like and what hides errors.
 
     Float inputs: normal(0, 1), uniform [0, 1], all zero, all one, normal * 100, and a checkerboard of +1 and
-    -1 over the last two axes. Integer inputs hold 0 to 7, boolean ones random values, in every batch. An open
-    first axis has size 1 or 3 in turn.
+    -1 over the last two axes. Inputs of bytes are images: noise, black, white, and both in turn. Other integer inputs
+    hold 0 to 7, boolean ones random values, in every batch. An open first axis has size 1 or 3 in turn.
 
     Raises:
         UsageError: as `resolve`.
@@ -183,6 +183,8 @@ def _check_override(spec: InputSpec, sizes: tuple[int, ...]) -> None:
 def _fill(kind: str, shape: tuple[int, ...], dtype: Dtype, rng: np.random.Generator) -> Array:
     if dtype == np.bool_:
         return rng.integers(0, 2, shape).astype(dtype)
+    if dtype == np.uint8:
+        return _bytes(kind, shape, rng)
     if dtype not in FLOATS:
         return rng.integers(0, 8, shape).astype(dtype)
     if kind in ("normal", "large"):
@@ -193,6 +195,15 @@ def _fill(kind: str, shape: tuple[int, ...], dtype: Dtype, rng: np.random.Genera
         index = np.indices(shape)[-2:].sum(0) if shape else np.zeros((), int)
         return np.asarray(1.0 - 2.0 * (index % 2), dtype)
     return np.full(shape, {"zeros": 0, "ones": 1}[kind], dtype)
+
+
+def _bytes(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Images of bytes: black, white, black and white in turn, or noise."""
+    if kind in ("zeros", "ones"):
+        return np.full(shape, {"zeros": 0, "ones": 255}[kind], np.uint8)
+    if kind == "checkerboard":
+        return np.asarray(255 * (_fill(kind, shape, np.dtype(np.float64), rng) > 0), np.uint8)
+    return rng.integers(0, 256, shape).astype(np.uint8)
 
 
 def _converted(array: Array, spec: InputSpec, path: Path) -> Array:
