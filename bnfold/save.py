@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import onnx_ir as ir
@@ -16,6 +18,8 @@ from bnfold.wire import write_model
 
 SINGLE_FILE_LIMIT = 1_900_000_000
 """Bytes of weights above which they go to a `.data` file beside the model; protobuf ends at 2 GiB."""
+
+_FOLDER = ".bnfold-"
 
 
 def check_output(path: Path, *, force: bool) -> None:
@@ -34,8 +38,15 @@ def check_output(path: Path, *, force: bool) -> None:
 
 @contextmanager
 def staging(path: Path) -> Iterator[Path]:
-    """A path of the same name in a new folder beside `path`; the folder is gone when the context ends."""
-    with TemporaryDirectory(prefix=".bnfold-", dir=path.parent) as folder:
+    """A path of the same name in a new folder beside `path`; the folder is gone when the context ends.
+
+    Folders of runs that were killed, and so could not clean up, go as well.
+    """
+    for left in path.parent.glob(f"{_FOLDER}*"):
+        owner = left.name.removeprefix(_FOLDER).partition("-")[0]
+        if owner.isdecimal() and not _alive(int(owner)):
+            rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", dir=path.parent) as folder:
         yield Path(folder, path.name)
 
 
@@ -67,8 +78,72 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def publish(staged: Path, path: Path) -> None:
-    """Move a staged model, and its data file if it has one, to where the user wants it."""
+    """Move a staged model, and its data file if it has one, to where the user wants it.
+
+    Both are on the disk before either moves, and an interrupt waits until both have moved. If the second cannot be
+    moved, the first is taken back.
+
+    Raises:
+        UsageError: they cannot be moved; what was there is still there.
+    """
+    moves = [(staged, path)]
     data = staged.with_name(f"{staged.name}.data")
     if data.exists():
-        data.replace(path.with_name(data.name))
-    staged.replace(path)
+        moves.insert(0, (data, path.with_name(data.name)))
+    try:
+        for source, _ in moves:
+            _flush(source)
+        with _uninterrupted():
+            _move(moves)
+            _flush(path.parent)
+    except OSError as error:
+        raise UsageError(f"The output {path} cannot be written: {error.strerror or error}.") from None
+
+
+def _move(moves: list[tuple[Path, Path]]) -> None:
+    done: list[tuple[Path, Path | None]] = []
+    try:
+        for source, target in moves:
+            kept = None
+            if target.exists() and len(moves) > 1:
+                kept = source.with_name(f"{source.name}.old")
+                os.link(target, kept)
+            source.replace(target)
+            done.append((target, kept))
+    except OSError:
+        for target, kept in reversed(done):
+            if kept is None:
+                target.unlink()
+            else:
+                kept.replace(target)
+        raise
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Signals that would end the program wait."""
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -74,19 +74,22 @@ def parse_images(
         return None
     from bnfold.sources.raw_images import IMAGENET, RawImages
 
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
     name, _, numbers = (normalize or "").rpartition(":")
-    mean, std = IMAGENET if numbers == "imagenet" else _halves(numbers)
+    if normalize is not None:
+        mean, std = IMAGENET if numbers == "imagenet" else _halves(numbers)
     return RawImages(mean, std, layout or "nchw", dtype, name or None)
 
 
-def _halves(numbers: str) -> tuple[tuple[float, ...], tuple[float, ...]] | tuple[None, None]:
+def _halves(numbers: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """As many means as stds, from `MEAN,...,STD,...`."""
-    if not numbers:
-        return None, None
     try:
         parts = tuple(map(float, numbers.split(",")))
     except ValueError:
         parts = ()
     if not parts or len(parts) % 2:
-        raise UsageError(f"--normalize {numbers} is neither imagenet nor as many means as stds, such as 0.5,0.5.")
+        raise UsageError(
+            f"--normalize {numbers or 'without numbers'} is neither imagenet nor as many means as stds, such as 0.5,0.5."
+        )
     return parts[: len(parts) // 2], parts[len(parts) // 2 :]
