@@ -89,7 +89,5 @@ def _halves(numbers: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     except ValueError:
         parts = ()
     if not parts or len(parts) % 2:
-        raise UsageError(
-            f"--normalize {numbers or 'without numbers'} is neither imagenet nor as many means as stds, such as 0.5,0.5."
-        )
+        raise UsageError(f"--normalize {numbers!r} is neither imagenet nor as many means as stds, such as 0.5,0.5.")
     return parts[: len(parts) // 2], parts[len(parts) // 2 :]
