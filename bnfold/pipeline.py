@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from bnfold import save, sources
 from bnfold.graph.apply import apply_plan
+from bnfold.graph.bodies import name_apart
 from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.prepare import prepare
 from bnfold.graph.tensors import unrounded
@@ -175,7 +176,7 @@ def _compute(model: ir.Model) -> None:
 def _copy(model: ir.Model, facts: Facts) -> tuple[ir.Model, Facts]:
     """An independent copy of a model, and the same facts about it."""
     copy = model.clone()
-    twins = dict(zip(model.graph, copy.graph, strict=True))
+    twins = dict(zip(model.graph.all_nodes(), copy.graph.all_nodes(), strict=True))
     for name, value in model.graph.initializers.items():
         copy.graph.initializers[name].meta.update(value.meta)
     nodes = {name: tuple(twins[node] for node in sites) for name, sites in facts.nodes.items()}
@@ -230,7 +231,12 @@ def _bench(original: Path, folded: Path, batches: Sequence[Batch], seconds: floa
 
     names = ("original", "folded")
     result = bench([original, folded], batches[0].feeds, seconds=seconds, names=names)
-    return result, left_by_onnxruntime(original, lambda model: sum(read_facts(model).affine_counts()))
+    return result, left_by_onnxruntime(original, _affine_left)
+
+
+def _affine_left(model: ir.Model) -> int:
+    name_apart(model)
+    return sum(read_facts(model).affine_counts())
 
 
 def _report(source: Source, output: Path | None, planned: _Planned, verification: Verification) -> FoldReport:

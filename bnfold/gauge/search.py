@@ -206,8 +206,8 @@ class Search:
 
 def saving(candidate: Candidate) -> int:
     """Elements per sample that nobody has to compute any more."""
-    assert candidate.y.shape is not None
-    return math.prod(dim for dim in candidate.y.shape if isinstance(dim, int))
+    assert candidate.x.shape is not None
+    return math.prod(dim for dim in candidate.x.shape if isinstance(dim, int))
 
 
 def channel_of(candidate: Candidate, flat: int) -> int | None:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 import onnx_ir as ir
-from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from bnfold.graph.bodies import graphs, remove_unused
 from bnfold.graph.facts import Facts
 from bnfold.graph.tensors import constant_tensor, set_exact
 from bnfold.network import Computed, Node
@@ -34,7 +34,7 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> None:
         editor.remove(facts.nodes[name][0])
     for host, names in plan.composed.items():
         editor.compose(host, names)
-    RemoveUnusedNodesPass()(model)
+    remove_unused(model)
     editor.rename_changed()
 
 
@@ -67,21 +67,20 @@ class _Editor:
 
     def _add_bias(self, node: Node, site: ir.Node, bias: Computed) -> None:
         """Put a constant behind a MatMul that has none: as a Gemm where the input is a matrix, else as an Add."""
-        assert node.outputs[0] is not None
-        assert node.outputs[0].shape is not None
+        (rank,) = (len(t.shape) for t in node.inputs if t is not None and t.constant is None and t.shape is not None)
         product = site.outputs[0]
-        if len(node.outputs[0].shape) == 2:
+        if rank == 2:
             made = ir.Node("", "Gemm", [*site.inputs, None], name=site.name)
         else:
             made = ir.Node("", "Add", [product, None], name=f"{node.name}.bias")
-        self._graph.insert_after(site, made)
+        _put_after(site, made)
         weight = next(value for value in site.inputs if constant_tensor(value) is not None)
         self._write(node, made, len(made.inputs) - 1, bias, "bias", like=weight)
         result = made.outputs[0]
         _take_over(product, result)
         product.replace_all_uses_with(result, replace_graph_outputs=True)
         if made.op_type == "Gemm":
-            self._graph.remove(site, safe=True)
+            _take_out(site)
         else:
             made.replace_input_with(0, product)
             product.name = self._new_name(f"{node.name}.product")
@@ -89,12 +88,12 @@ class _Editor:
     def _write(
         self, node: Node, site: ir.Node, index: int, constant: Computed, called: str, *, like: ir.Value | None = None
     ) -> None:
-        """Store a constant as an input of `site`, in place where nobody else reads the old one."""
+        """Store a constant of the graph as an input of `site`, in place where nobody else reads the old one."""
         old = site.inputs[index] if index < len(site.inputs) else None
         pattern = constant_tensor(old) or constant_tensor(like or site.inputs[1])
         assert pattern is not None
-        alone = old is not None and old.is_initializer() and len(old.uses()) == 1
-        value = old if old is not None and alone else ir.Value(name=self._new_name(f"{node.name}.{called}"))
+        mine = old is not None and old.is_initializer() and old.graph is self._graph and len(old.uses()) == 1
+        value = old if old is not None and mine else ir.Value(name=self._new_name(f"{node.name}.{called}"))
         set_exact(value, constant, pattern.dtype, node.name)
         if value is not old:
             self._graph.register_initializer(value)
@@ -115,15 +114,16 @@ class _Editor:
         """
         y = site.outputs[0]
         x = next(value for value in site.inputs if value is not None and constant_tensor(value) is None)
-        anchored = x.is_graph_input() or x.is_graph_output() or x.producer() is None
+        captured = x.graph is not site.graph
+        anchored = captured or x.is_graph_input() or x.is_graph_output() or x.producer() is None
         if y.is_graph_output() and anchored:
             identity = ir.Node("", "Identity", [x], name=site.name)
-            self._graph.insert_after(site, identity)
+            _put_after(site, identity)
             x, anchored = identity.outputs[0], False
         if y.name not in self._plan.units and not anchored:
             _take_over(y, x)
         y.replace_all_uses_with(x, replace_graph_outputs=True)
-        self._graph.remove(site, safe=True)
+        _take_out(site)
 
     def compose(self, host: str, names: Sequence[str]) -> None:
         """Put one BatchNormalization in the place of the one operator of a run that is still there."""
@@ -132,7 +132,7 @@ class _Editor:
         (site,) = self._facts.nodes[host]
         index, data = next((i, v) for i, v in enumerate(site.inputs) if v is not None and constant_tensor(v) is None)
         made = ir.Node("", "BatchNormalization", [data, None, None, None, None], name=site.name)
-        self._graph.insert_after(site, made)
+        _put_after(site, made)
         pattern = site.inputs[1] if site.op_type == "BatchNormalization" else site.inputs[1 - index]
         for position, constant in composed_constants(nodes, self._plan).items():
             called = ("input", "weight", "bias", "running_mean", "running_var")[position]
@@ -140,11 +140,11 @@ class _Editor:
         old, result = site.outputs[0], made.outputs[0]
         _take_over(old, result)
         old.replace_all_uses_with(result, replace_graph_outputs=True)
-        self._graph.remove(site, safe=True)
+        _take_out(site)
 
     def rename_changed(self) -> None:
         """A tensor in other units gets another name, so that equal names mean equal values."""
-        for node in self._graph:
+        for node in (node for graph in graphs(self._graph) for node in graph):
             for value in node.outputs:
                 if value.name in self._plan.units:
                     value.name = self._new_name(f"{value.name}.folded")
@@ -152,6 +152,16 @@ class _Editor:
 
 def _reshaped(constant: Computed, shape: tuple[int, ...]) -> Computed:
     return Computed(shape, lambda: constant.numpy().reshape(shape))
+
+
+def _put_after(site: ir.Node, made: ir.Node) -> None:
+    assert site.graph is not None
+    site.graph.insert_after(site, made)
+
+
+def _take_out(site: ir.Node) -> None:
+    assert site.graph is not None
+    site.graph.remove(site, safe=True)
 
 
 def _take_over(old: ir.Value, new: ir.Value) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
-from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from bnfold.graph.bodies import graphs, remove_unused
 from bnfold.graph.sequences import replace_sequences
 from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
 from bnfold.graph.tensors import FLOATS, constant_tensor, set_exact
@@ -39,7 +39,7 @@ _GROWTH_LIMIT = 1 << 20
 
 
 def evaluate_constants(model: ir.Model) -> None:
-    """Replace constant expressions of the main graph by initializers, in place; unused nodes go.
+    """Replace constant expressions of the graph and of bodies by initializers of the graph, in place; unused nodes go.
 
     `Shape` of a known shape is constant, and so is the target of a Reshape whose result has one unknown extent at most.
     Nodes that quantize, draw random numbers or belong to another domain are left alone, and so are results that would
@@ -48,7 +48,7 @@ def evaluate_constants(model: ir.Model) -> None:
     known = infer_shapes(model)
     replace_sequences(model, known)
     exact: dict[str, NDArray[Any]] = {}
-    for node in list(model.graph):
+    for node in [node for graph in graphs(model.graph) for node in graph]:
         if node.domain not in ("", "ai.onnx") or node.op_type in _NOT_EVALUATED:
             continue
         if node.op_type == "Reshape":
@@ -58,7 +58,7 @@ def evaluate_constants(model: ir.Model) -> None:
         value = _evaluated(model, node, exact, known)
         if value is not None:
             _replace(model.graph, node, value, known, exact)
-    RemoveUnusedNodesPass()(model)
+    remove_unused(model)
 
 
 def _evaluated(
@@ -170,7 +170,8 @@ def _replace(
         constant.const_value = ir.tensor(value, dtype=dtype, name=name)
         constant.shape, constant.type = ir.Shape(value.shape), ir.TensorType(dtype)
     output.replace_all_uses_with(constant)
-    graph.remove(node, safe=True)
+    assert node.graph is not None
+    node.graph.remove(node, safe=True)
     output.name = None
     graph.register_initializer(constant)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import onnx_ir as ir
 
 from bnfold.gauge.rules.affine import elements
+from bnfold.graph.bodies import bodies
 from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
 from bnfold.graph.tensors import FLOATS, constant_tensor, exact_of
 from bnfold.network import Network, Node, Tensor
@@ -33,7 +34,12 @@ class Facts:
 
 
 def read_facts(model: ir.Model) -> Facts:
-    """The facts of the main graph. Tensors that subgraphs capture count as inputs of the node that owns them."""
+    """The facts of the graph and of the bodies in it, whose nodes come before the operator that owns them.
+
+    A node of a body goes by the path to it: owner, attribute and node. The outputs of bodies count as inputs of their
+    owner, and so do tensors that other subgraphs capture. The tensors of the model must have different names (see
+    `name_apart`).
+    """
     return _Reader(model, infer_shapes(model)).read()
 
 
@@ -42,34 +48,39 @@ class _Reader:
     model: ir.Model
     known: dict[str, Known]
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    sources: dict[str, tuple[ir.Node, ...]] = field(default_factory=dict)
 
     def read(self) -> Facts:
         graph = self.model.graph
-        nodes: list[Node] = []
-        sources: dict[str, tuple[ir.Node, ...]] = {}
-        biases = {add: matmul for matmul in graph if (add := self._bias_of(matmul)) is not None}
-        owners = {matmul: add for add, matmul in biases.items()}
-        names = {name for node in graph if (name := node.name)}
-        seen: set[str] = set()
-        for node in graph:
-            if node in biases:
-                continue
-            name = node.name if node.name and node.name not in seen else self._new_name(node, names | seen)
-            seen.add(name)
-            add = owners.get(node)
-            sources[name] = (node,) if add is None else (node, add)
-            nodes.append(self._node(name, node, add))
+        adds = {matmul: add for matmul in graph.all_nodes() if (add := self._bias_of(matmul)) is not None}
+        self._walk(graph, "", adds)
         network = Network(
-            tuple(nodes),
+            tuple(self.nodes),
             tuple(self._tensor(value) for value in graph.inputs),
             tuple(self._tensor(value) for value in graph.outputs),
         )
-        return Facts(network, sources)
+        return Facts(network, self.sources)
 
-    def _new_name(self, node: ir.Node, taken: set[str]) -> str:
+    def _walk(self, graph: ir.Graph, path: str, adds: Mapping[ir.Node, ir.Node]) -> None:
+        biases = set(adds.values())
+        given = {f"{path}{node.name}" for node in graph if node.name}
+        for node in graph:
+            if node in biases:
+                continue
+            name = f"{path}{node.name}"
+            if not node.name or name in self.sources:
+                name = self._new_name(node, path, given)
+            add = adds.get(node)
+            self.sources[name] = (node,) if add is None else (node, add)
+            for attribute, body in bodies(node):
+                self._walk(body, f"{name}/{attribute}/", adds)
+            self.nodes.append(self._node(name, node, add))
+
+    def _new_name(self, node: ir.Node, path: str, given: set[str]) -> str:
         first = next((output.name for output in node.outputs if output.name), "")
-        name = f"{node.op_type}:{first}"
-        while name in taken:
+        name = f"{path}{node.op_type}:{first}"
+        while name in given or name in self.sources:
             name += "'"
         return name
 
@@ -79,7 +90,7 @@ class _Reader:
         if add is not None:
             inputs.append(self._tensor(_other(add, node.outputs[0])))
             outputs = add.outputs
-        captured = list(_captured(node))
+        captured = [*_results(node), *_captured(node)]
         default = node.domain in ("", "ai.onnx")
         op = node.op_type if default else f"{node.domain}.{node.op_type}"
         tensors = tuple(self._tensor(value) if value.name else None for value in outputs)
@@ -144,16 +155,25 @@ def _other(add: ir.Node, value: ir.Value) -> ir.Value:
     return other
 
 
+def _results(node: ir.Node) -> Iterator[ir.Value]:
+    """What the bodies of the node hand to it."""
+    for _, body in bodies(node):
+        yield from body.outputs
+
+
 def _captured(node: ir.Node) -> Iterator[ir.Value]:
-    """Values of the outer graph that the node's subgraphs read."""
+    """Values from outside that subgraphs read whose nodes are not part of the network."""
+    known = {body for _, body in bodies(node)}
+    unknown = [graph for graph in _subgraphs(node) if graph not in known]
+    inside = {inner for graph in unknown for inner in graph.subgraphs()} | set(unknown)
+    for graph in unknown:
+        values = [*graph.outputs, *(value for inner in graph.all_nodes() for value in inner.inputs)]
+        yield from (value for value in values if value is not None and value.graph not in inside)
+
+
+def _subgraphs(node: ir.Node) -> Iterator[ir.Graph]:
     for attribute in node.attributes.values():
         if attribute.type == ir.AttributeType.GRAPH:
-            graphs = [attribute.as_graph()]
+            yield attribute.as_graph()
         elif attribute.type == ir.AttributeType.GRAPHS:
-            graphs = list(attribute.as_graphs())
-        else:
-            continue
-        for graph in graphs:
-            yield from (value for value in graph.outputs if value.graph is node.graph)
-            for inner in graph.all_nodes():
-                yield from (value for value in inner.inputs if value is not None and value.graph is node.graph)
+            yield from attribute.as_graphs()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from bnfold.graph.bodies import name_apart
 from bnfold.graph.constants import evaluate_constants
 from bnfold.graph.functions import inline_functions
 
@@ -15,5 +16,6 @@ def prepare(model: ir.Model) -> int:
         How many calls of model-local functions were inlined.
     """
     inlined = inline_functions(model)
+    name_apart(model)
     evaluate_constants(model)
     return inlined

@@ -26,10 +26,10 @@ UNKNOWN = Known()
 
 
 def infer_shapes(model: ir.Model) -> dict[str, Known]:
-    """Shape and type of every tensor of the main graph, by name; the model itself is not changed."""
+    """Shape and type of every tensor of the graph and of bodies, by name; the model itself is not changed."""
     proto = ir.to_proto(_without_weights(model))
     proto = onnx.shape_inference.infer_shapes(proto, check_type=False, strict_mode=False, data_prop=True)
-    known = _known(proto)
+    known = _known(proto.graph)
     names = {output for node in proto.graph.node for output in node.output if output}
     if any(known.get(name, UNKNOWN).shape is None for name in names):
         known |= _symbolic(proto)
@@ -57,21 +57,22 @@ def _symbolic(proto: onnx.ModelProto) -> dict[str, Known]:
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        return _known(SymbolicShapeInference.infer_shapes(proto, auto_merge=True))
+        return _known(SymbolicShapeInference.infer_shapes(proto, auto_merge=True).graph)
     except Exception:  # it gives up on operators it does not know; unknown shapes are safe, only less is folded
         return {}
     finally:
         logger.setLevel(level)
 
 
-def _known(proto: onnx.ModelProto) -> dict[str, Known]:
-    graph = proto.graph
+def _known(graph: onnx.GraphProto) -> dict[str, Known]:
     known = {tensor.name: Known(tuple(tensor.dims), ir.DataType(tensor.data_type)) for tensor in graph.initializer}
     for value in (*graph.input, *graph.output, *graph.value_info):
         tensor_type = value.type.tensor_type
         if value.type.HasField("tensor_type") and tensor_type.elem_type:
             shape = tuple(map(_dim, tensor_type.shape.dim)) if tensor_type.HasField("shape") else None
             known[value.name] = Known(shape, ir.DataType(tensor_type.elem_type))
+    for body in (attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")):
+        known = _known(body) | known
     return known
 
 
