@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import onnx_ir as ir
 
 from bnfold import save, sources
+from bnfold.errors import UsageError
 from bnfold.graph.apply import apply_plan
 from bnfold.graph.bodies import name_apart
 from bnfold.graph.facts import Facts, read_facts
@@ -71,6 +72,10 @@ def fold(
     data: str | Path | None = None,
     freeze_inputs: bool = False,
     images: RawImages | None = None,
+    opset: int | None = None,
+    precision: Literal["fp16"] | None = None,
+    simplify: bool = False,
+    external_data: bool = False,
     verify: bool = True,
     bench: bool = False,
     bench_seconds: float = 10.0,
@@ -89,6 +94,10 @@ def fold(
         data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`.
         freeze_inputs: make constants of inputs that have a default value, so that they can be folded.
         images: what raw images the folded model shall take; None keeps its inputs as they are.
+        opset: version of the operator set that the folded model shall have; None keeps it.
+        precision: "fp16" converts the folded model to float16, what that cannot hold excepted.
+        simplify: run onnxsim on the folded model, and prove the result as well.
+        external_data: write the weights to a file of their own, which happens anyway where they do not fit one file.
         verify: prove that the model computes the same; nothing is written when it does not.
         bench: measure latency on ONNX Runtime before and after.
         bench_seconds: how long to measure.
@@ -103,6 +112,8 @@ def fold(
         MissingExtraError: PyTorch is needed and not installed.
     """
     tell = progress or (lambda _: None)
+    if simplify and precision is not None:
+        raise UsageError("--simplify and --precision exclude each other: onnxsim rounds what float16 needs unrounded.")
     if example_inputs is not None:
         from bnfold.fx.door import fold_in_torch, shapes_of
 
@@ -118,9 +129,12 @@ def fold(
         taking(given, images) as opened,
         _workplace(target, dry_run) as staged,
     ):
-        batches, samples = _inputs(opened, data) if verify or bench else ([], None)
+        fed = verify or bench or simplify or precision is not None
+        batches, samples = _inputs(opened, data) if fed else ([], None)
         tell("solving")
-        planned = _plan(opened.path, freeze_inputs, lambda model: save.write(model, staged))
+        planned = _plan(
+            opened.path, freeze_inputs, lambda model: save.write(model, staged, external=external_data), opset
+        )
         verification = not_run("Verification was switched off.")
         if verify:
             tell("verifying")
@@ -130,6 +144,12 @@ def fold(
         report = _report(opened, target, planned, verification)
         if verification.verdict == "different":
             raise FoldDiffersError(report)
+        if simplify:
+            tell("simplifying")
+            report = _simplify(report, opened.path, staged, batches, external_data)
+        if precision is not None:
+            tell("converting to float16")
+            report = _in_half(report, opened.path, planned.folded, staged, batches, external_data)
         if bench:
             tell("measuring latency")
             result, left = _bench(opened.path, staged, batches, bench_seconds)
@@ -150,7 +170,7 @@ def _temporary() -> Iterator[Path]:
         yield Path(folder, "folded.onnx")
 
 
-def _plan(path: Path, freeze_inputs: bool, store: Callable[[ir.Model], None]) -> _Planned:
+def _plan(path: Path, freeze_inputs: bool, store: Callable[[ir.Model], None], opset: int | None = None) -> _Planned:
     """Solve, apply and store, withdrawing what leaves the range of a stored type until nothing does."""
     prepared = load(path, freeze_inputs=freeze_inputs)
     inlined = prepare(prepared)
@@ -159,6 +179,8 @@ def _plan(path: Path, freeze_inputs: bool, store: Callable[[ir.Model], None]) ->
     def attempt(plan: Plan) -> ir.Model:
         folded, sites = _copy(prepared, facts)
         apply_plan(folded, sites, plan)
+        if opset is not None:
+            folded = _in_opset(folded, opset)
         store(folded)
         return folded
 
@@ -210,6 +232,36 @@ def _verify(
         samples,
         progress=lambda step: tell(f"verifying: {step}"),
     )
+
+
+def _in_opset(model: ir.Model, opset: int) -> ir.Model:
+    from bnfold.outgoing.opset import convert_opset
+
+    return convert_opset(model, opset)
+
+
+def _simplify(report: FoldReport, original: Path, staged: Path, batches: Sequence[Batch], external: bool) -> FoldReport:
+    """Simplify the staged file and judge it against the original."""
+    from bnfold.outgoing.simplify import simplify
+    from bnfold.verification.verify import verify_files
+
+    simplify(staged, external=external)
+    report = replace(report, simplified=verify_files(original, staged, batches))
+    if report.simplified is not None and report.simplified.verdict == "different":
+        raise FoldDiffersError(report)
+    return report
+
+
+def _in_half(
+    report: FoldReport, original: Path, folded: ir.Model, staged: Path, batches: Sequence[Batch], external: bool
+) -> FoldReport:
+    """Replace the staged file by the model in float16 and judge it."""
+    from bnfold.outgoing.half_verdict import convert_to_half
+
+    report = replace(report, half=convert_to_half(original, folded, batches, staged, external=external))
+    if report.half is not None and not report.half.holds:
+        raise FoldDiffersError(report)
+    return report
 
 
 def _with_images(verification: Verification, given: Path, raw: Path, images: RawImages, batch: Batch) -> Verification:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +31,14 @@ def fold(
     normalize: Normalize = None,
     input_layout: InputLayout = None,
     input_dtype: InputDtype = None,
+    opset: Annotated[int | None, typer.Option(help="Operator set version of the output.")] = None,
+    precision: Annotated[
+        Literal["fp16"] | None, typer.Option(help="Convert to float16 after folding; what that cannot hold stays.")
+    ] = None,
+    simplify: Annotated[bool, typer.Option("--simplify", help="Run onnxsim on the result; prove it again.")] = False,
+    external_data: Annotated[
+        bool, typer.Option("--external-data", help="Write the weights to a file of their own.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, prove and measure, but write nothing.")] = False,
     verify: Annotated[bool, typer.Option(help="Prove that the model computes the same.")] = True,
     bench: Annotated[bool, typer.Option(help="Measure latency before and after.")] = True,
@@ -54,6 +62,10 @@ def fold(
                 data=data,
                 freeze_inputs=freeze_inputs,
                 images=images,
+                opset=opset,
+                precision=precision,
+                simplify=simplify,
+                external_data=external_data,
                 verify=verify,
                 bench=bench,
                 bench_seconds=seconds,

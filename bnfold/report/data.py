@@ -11,6 +11,7 @@ from bnfold.verification.verdict import Verification
 
 if TYPE_CHECKING:
     from bnfold.latency.bench import BenchResult
+    from bnfold.outgoing.half_verdict import HalfReport
 
 SCHEMA_VERSION = 1
 
@@ -44,6 +45,8 @@ class FoldReport:
         scalar: the same by a constant of one element.
         decisions: one per operator counted, in graph order.
         verification: the proof.
+        simplified: the proof of the simplified file, if that was asked for.
+        half: the verdict on the file in float16, if that was asked for.
         benchmark: the latency, if it was measured.
         left_by_onnxruntime: affine operators that ONNX Runtime would itself leave of the original.
     """
@@ -55,6 +58,8 @@ class FoldReport:
     scalar: Counts
     decisions: tuple[Decision, ...]
     verification: Verification
+    simplified: Verification | None = None
+    half: HalfReport | None = None
     benchmark: BenchResult | None = None
     left_by_onnxruntime: int | None = None
 
@@ -62,6 +67,13 @@ class FoldReport:
     def nothing_to_fold(self) -> bool:
         """Whether the model has no affine operator at all."""
         return not self.decisions
+
+    @property
+    def differs(self) -> bool:
+        """Whether one of the verdicts is against the folded model, so that nothing was written."""
+        proofs = (self.verification, self.simplified)
+        different = any(proof is not None and proof.verdict == "different" for proof in proofs)
+        return different or (self.half is not None and not self.half.holds)
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON-ready data, as documented in docs/json.md."""
@@ -75,6 +87,10 @@ class FoldReport:
             "decisions": [decision.to_json() for decision in self.decisions],
             "verification": self.verification.to_json(),
         }
+        if self.simplified is not None:
+            data["simplified"] = self.simplified.to_json()
+        if self.half is not None:
+            data["half"] = self.half.to_json()
         if self.benchmark is not None:
             data["benchmark"] = {
                 **self.benchmark.to_json(),

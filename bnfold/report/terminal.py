@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bnfold.latency.bench import BenchResult, Measured
+    from bnfold.outgoing.half_verdict import HalfReport
 
 VERDICT_STYLE = {"equivalent": "bold green", "different": "bold red", "not_run": "yellow"}
 
@@ -23,9 +24,13 @@ VERDICT_STYLE = {"equivalent": "bold green", "different": "bold red", "not_run":
 def fold_report(report: FoldReport, *, verbose: bool = False, dry_run: bool = False) -> list[RenderableType]:
     """The whole of a fold."""
     parts = [*inspect_report(report, verbose=verbose), *verification(report.verification)]
+    if report.simplified is not None:
+        parts += [Text("Simplified by onnxsim, against the original."), *verification(report.simplified)]
+    if report.half is not None:
+        parts += half(report.half)
     if report.benchmark is not None:
         parts += [*benchmark(report.benchmark), *_what_onnxruntime_does(report)]
-    if report.verification.verdict == "different":
+    if report.differs:
         parts.append(Text("Nothing was written.", style="bold red"))
     elif dry_run:
         parts.append(Text(f"Dry run: {report.output} was not written."))
@@ -84,6 +89,25 @@ def verification(result: Verification) -> list[RenderableType]:
     parts += [Text(f"  {sentence}") for sentence in result.sentences]
     parts.append(Text(""))
     return parts
+
+
+def half(result: HalfReport) -> list[RenderableType]:
+    """The model in float16: error and range of every output, and what stays in float32."""
+    table = _table()
+    for heading in ("output", "found", "bound", "meaning"):
+        table.add_column(heading, justify="right" if heading in ("found", "bound") else "left")
+    for output in result.outputs:
+        meaning = f"float16 error; of the original in float16 {_number(output.original)}; up to {output.largest:.3g}"
+        table.add_row(output.name, _number(output.error), f"≤ {_number(output.allowed)}", meaning)
+    verdict = ("holds", "bold green") if result.holds else ("does not hold", "bold red")
+    tensor, value = result.largest
+    sentences = [f"The largest activation is {tensor} with {value:.3g}; float16 ends at 65504."]
+    if result.stays:
+        shown = ", ".join(f"{stays.node} ({stays.reason})" for stays in result.stays[:4])
+        more = f" and {len(result.stays) - 4} more" if len(result.stays) > 4 else ""
+        sentences.append(f"{len(result.stays)} of {result.nodes} nodes stay in float32: {shown}{more}.")
+    head = Text.assemble("In float16: ", verdict)
+    return [head, table, *(Text(f"  {sentence}") for sentence in sentences), Text("")]
 
 
 def _add_algebra(table: Table, algebra: Algebra) -> None:
