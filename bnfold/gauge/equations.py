@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,27 +51,3 @@ class Contradiction:
 
     index: int
     origins: tuple[int, ...]
-
-
-def concatenated(batches: Sequence[Equations]) -> Equations | None:
-    """Several batches as one, narrower ones widened by terms with coefficient 0."""
-    if not batches:
-        return None
-    if len(batches) == 1:
-        return batches[0]
-    width = max(len(batch.ids) for batch in batches)
-    size = sum(len(batch.right) for batch in batches)
-    ids, coefficients = np.zeros((width, size), np.int64), np.zeros((width, size))
-    start = 0
-    for batch in batches:
-        terms, n = batch.ids.shape
-        ids[:terms, start : start + n] = batch.ids
-        coefficients[:terms, start : start + n] = batch.coefficients
-        start += n
-    return Equations(
-        ids,
-        coefficients,
-        np.concatenate([batch.right for batch in batches]),
-        np.concatenate([batch.magnitude for batch in batches]),
-        np.concatenate([batch.origin for batch in batches]),
-    )

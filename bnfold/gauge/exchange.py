@@ -1,79 +1,160 @@
 """Better than greedy: what was removed first may stand in the way of removals that together save more.
 
-A refusal names the removals it contradicts. Operators tied by such refusals form a small component, in which the best
-consistent subset is searched for exactly, all other removals staying as they are.
+A refusal names the removals it contradicts. All removals that nobody names are taken for settled. Beside them, the
+named and the refused fall apart into groups that do not touch each other. In a small group the best consistent subset
+is found exactly; a large one is searched through a window around each refusal, all else in the group staying as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from bnfold.gauge.groups import groups
 from bnfold.gauge.search import Search, saving
 from bnfold.gauge.units import Candidate
 
-COMPONENT = 8
-"""Operators searched exactly at once: at most 2^8 subsets, few of which are consistent."""
+GROUP = 32
+"""The largest group that is searched as a whole."""
 
-COMPONENTS = 32
-"""Components looked at in one network; a bound on time, not on correctness."""
+WINDOW = 12
+"""Operators of a larger group that are searched exactly at once."""
+
+EFFORT = 8
+"""So many times the equations of all operators may be looked at again; a bound on time, not on correctness."""
+
+FLOOR = 2000
+"""Operators that may be looked at again in any case."""
 
 
 def improve(search: Search) -> None:
     """Replace removals by others wherever that saves more; the reasons of what stays are then new ones."""
-    tried: set[frozenset[str]] = set()
-    for _ in range(COMPONENTS):
-        component = _next_component(search, tried)
-        if component is None:
-            return
-        names = {candidate.node.name for candidate in component}
-        tried.add(frozenset(names))
-        rest = [candidate for candidate in search.removed if candidate.node.name not in names]
-        current = [candidate for candidate in search.removed if candidate.node.name in names]
-        search.only(rest)
-        best = _best_subset(search, sorted(component, key=saving, reverse=True), current)
-        if best is current:
-            search.only([*rest, *current])
-        else:
-            search.restart([*rest, *best])
+    effort = _Effort(FLOOR + EFFORT * len(search.units.candidates))
+    while any(search.blockers.values()) and _round(search, effort):
+        pass
 
 
-def _next_component(search: Search, tried: set[frozenset[str]]) -> list[Candidate] | None:
-    by_name = {candidate.node.name: candidate for candidate in search.units.candidates}
-    refused = {candidate.node.name for candidate in search.refused}
-    for first in sorted(search.refused, key=saving, reverse=True):
-        blockers = search.blockers.get(first.node.name, ())
+class _Effort:
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def spend(self, amount: int) -> bool:
+        """Whether so much is left to spend."""
+        self.left -= amount
+        return self.left >= 0
+
+
+def _round(search: Search, effort: _Effort) -> bool:
+    """Search all groups once; returns whether something changed so that settled removals are now in the way."""
+    movable = _named(search)
+    settled = [candidate for candidate in search.removed if candidate.node.name not in movable]
+    search.reset()
+    search.hold(settled)
+    touched = [candidate for candidate in search.removed if candidate.node.name in movable]
+    touched += [candidate for candidate in search.refused if candidate.node.name in search.blockers]
+    for group in groups(search, touched):
+        for window in _windows(search, group):
+            _improve_window(search, group, window, effort)
+    search.hold([candidate for candidate in search.removed if candidate not in set(settled)])
+    return not _named(search) <= movable
+
+
+def _named(search: Search) -> set[str]:
+    return {name for names in search.blockers.values() for name in names}
+
+
+def _windows(search: Search, group: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+    """The group itself if it is small; else, for every refusal, what it contradicts and who contradicts the same."""
+    if len(group) <= GROUP:
+        if any(search.blockers.get(candidate.node.name) for candidate in group):
+            yield list(group)
+        return
+    by_name = {candidate.node.name: candidate for candidate in group}
+    seen: set[frozenset[str]] = set()
+    for first in sorted(group, key=saving, reverse=True):
+        blockers = [name for name in search.blockers.get(first.node.name, ()) if name in by_name]
         if not blockers:
             continue
-        rivals = [name for name in refused if set(search.blockers.get(name, ())) & set(blockers)]
+        rivals = [name for name in by_name if set(search.blockers.get(name, ())) & set(blockers)]
         rivals.sort(key=lambda name: saving(by_name[name]), reverse=True)
-        names = dict.fromkeys([first.node.name, *blockers[: COMPONENT // 2], *rivals])
-        component = [by_name[name] for name in list(names)[:COMPONENT]]
-        if frozenset(candidate.node.name for candidate in component) not in tried:
-            return component
-    return None
+        names = list(dict.fromkeys([first.node.name, *blockers[: WINDOW // 2], *rivals]))[:WINDOW]
+        if frozenset(names) not in seen:
+            seen.add(frozenset(names))
+            yield [by_name[name] for name in names]
 
 
-def _best_subset(search: Search, candidates: Sequence[Candidate], current: list[Candidate]) -> list[Candidate]:
-    """The consistent subset that saves most, by branch and bound; `current` itself unless another saves more."""
-    best, best_saving = current, sum(map(saving, current))
+def _improve_window(search: Search, group: Sequence[Candidate], window: list[Candidate], effort: _Effort) -> None:
+    removed = {candidate for candidate in search.removed if candidate in set(group)}
+    fixed = [candidate for candidate in group if candidate in removed and candidate not in set(window)]
+    current = [candidate for candidate in window if candidate in removed]
+    if not effort.spend(len(fixed)):
+        return
+    search.begin()
+    search.hold(fixed)
+    best = _best_subset(search, window, sum(map(saving, current)), effort)
+    if best is not None:
+        search.hold(best)
+        search.replace(group, [*fixed, *best])
+    search.rollback()
+
+
+def _best_subset(search: Search, window: list[Candidate], least: int, effort: _Effort) -> list[Candidate] | None:
+    """The consistent subset that saves most, by branch and bound; None unless it saves more than `least`."""
+    window = sorted(window, key=saving, reverse=True)
+    apart = _excluding_pairs(search, window, effort)
+    best: list[Candidate] | None = None
     chosen: list[Candidate] = []
 
-    def visit(index: int, saved: int, possible: int) -> None:
-        nonlocal best, best_saving
-        if saved > best_saving:
-            best, best_saving = list(chosen), saved
-        if index == len(candidates) or saved + possible <= best_saving:
+    def visit(open_: list[Candidate], saved: int) -> None:
+        nonlocal best, least
+        if saved + _bound(open_, apart) <= least or not effort.spend(len(open_)):
             return
-        candidate = candidates[index]
-        gain = saving(candidate)
-        for system in search.systems.values():
-            system.begin()
-        if search.add([candidate.requirements]) is None:
-            chosen.append(candidate)
-            visit(index + 1, saved + gain, possible - gain)
+        if not any(apart[candidate] & set(open_) for candidate in open_):
+            search.begin()
+            fits = search.add(open_) is None
+            search.rollback()
+            if fits:
+                best, least = [*chosen, *open_], saved + sum(map(saving, open_))
+                return
+        first, *others = open_
+        search.begin()
+        if search.add([first]) is None:
+            chosen.append(first)
+            visit([candidate for candidate in others if candidate not in apart[first]], saved + saving(first))
             chosen.pop()
         search.rollback()
-        visit(index + 1, saved, possible - gain)
+        visit(others, saved)
 
-    visit(0, 0, sum(map(saving, candidates)))
+    visit([candidate for candidate in window if candidate not in apart[candidate]], 0)
     return best
+
+
+def _excluding_pairs(search: Search, window: Sequence[Candidate], effort: _Effort) -> dict[Candidate, set[Candidate]]:
+    """For every candidate those that do not fit beside it; itself if it does not fit at all."""
+    apart: dict[Candidate, set[Candidate]] = {candidate: set() for candidate in window}
+    for index, candidate in enumerate(window):
+        others = window[index + 1 :]
+        if not effort.spend(1 + len(others)):
+            break
+        search.begin()
+        if search.add([candidate]) is None:
+            fits = set(search.fitting(others))
+            for other in others:
+                if other not in fits:
+                    apart[candidate].add(other)
+                    apart[other].add(candidate)
+        else:
+            apart[candidate].add(candidate)
+        search.rollback()
+    return apart
+
+
+def _bound(candidates: Sequence[Candidate], apart: Mapping[Candidate, set[Candidate]]) -> int:
+    """No consistent subset saves more: of candidates that exclude each other, only the first and largest counts."""
+    cliques: list[list[Candidate]] = []
+    for candidate in candidates:
+        clique = next((clique for clique in cliques if apart[candidate].issuperset(clique)), None)
+        if clique is None:
+            cliques.append([candidate])
+        else:
+            clique.append(candidate)
+    return sum(saving(clique[0]) for clique in cliques)

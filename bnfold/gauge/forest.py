@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field
-from itertools import count
 
 import numpy as np
 
-from bnfold.gauge.equations import Ids, Reals
+from bnfold.gauge.equations import GROUND, Ids, Reals
 
 _DEEP = 16
 
@@ -80,32 +79,42 @@ class Forest:
             self._undo[-1].linked.append(child)
 
     def find(self, ids: Ids) -> tuple[Ids, Reals, Reals, Reals]:
-        """Roots of unknowns, with factor, offset and error: x = factor * root + offset, within some eps of error."""
-        root, factor = self._parent[ids], self._factor[ids]
-        offset, error = self._offset[ids], self._error[ids]
-        for steps in count():
-            far = self._parent[root] != root
-            if not far.any():
-                break
+        """Roots of unknowns, with factor, offset and error: x = factor * root + offset, within some eps of error.
+
+        Where all are roots themselves, `ids` is returned as it is and the rest as scalars.
+        """
+        flat = ids.reshape(-1)
+        root = self._parent.take(flat)
+        if (root == flat).all():
+            return ids, np.ones(()), np.zeros(()), np.zeros(())
+        factor, offset, error = self._factor.take(flat), self._offset.take(flat), self._error.take(flat)
+        distant = far = np.flatnonzero(self._parent.take(root) != root)
+        steps = 0
+        while len(far):
             if steps == _DEEP:
                 self.flatten()
                 self._deep = True
-            at, size = root[far], factor[far]
-            offset[far] += size * self._offset[at]
-            error[far] += np.abs(size) * self._error[at]
-            factor[far] = size * self._factor[at]
-            root[far] = self._parent[at]
+            at, size = root.take(far), factor.take(far)
+            offset[far] += size * self._offset.take(at)
+            error[far] += np.abs(size) * self._error.take(at)
+            factor[far] = size * self._factor.take(at)
+            root[far] = parent = self._parent.take(at)
+            far = far[self._parent.take(parent) != parent]
+            steps += 1
         if steps:
-            self._move(ids.reshape(-1), root.reshape(-1), factor.reshape(-1), offset.reshape(-1), error.reshape(-1))
-        return root, factor, offset, error
+            self._move(flat[distant], root[distant], factor[distant], offset[distant], error[distant])
+        shape = ids.shape
+        return root.reshape(shape), factor.reshape(shape), offset.reshape(shape), error.reshape(shape)
 
     def flatten(self) -> None:
         """Let unknowns point at their roots, in steps that double the distance.
 
         Where it must be taken back, only those linked meanwhile: their parents are linked meanwhile or roots.
         """
-        linked = [ids for undo in self._undo for ids in undo.linked]
-        far = np.concatenate([self._parent[:0], *linked]) if self._undo else np.arange(len(self._parent))
+        if self._undo:
+            far = np.concatenate([self._parent[:0], *(ids for undo in self._undo for ids in undo.linked)])
+        else:
+            far = np.flatnonzero(self._parent != GROUND)
         while True:
             parent = self._parent[far]
             beyond = self._parent[parent] != parent

@@ -47,13 +47,14 @@ class LinearSystem:
         self._free = free
         self._uses = np.zeros(size, np.int64)
         self._pivots: list[list[Ids]] = []
+        self._slots = np.empty(size, np.int64)
 
     def copy(self) -> LinearSystem:
         """An independent system that holds the same equations; none may be open to be taken back."""
         twin = copy(self)
         twin._forest = self._forest.copy()
         for name, part in vars(self).items():
-            if isinstance(part, np.ndarray) and part is not self._free:
+            if isinstance(part, np.ndarray) and part is not self._free and part is not self._slots:
                 setattr(twin, name, part.copy())
         twin._pivots = []
         return twin
@@ -113,6 +114,12 @@ class LinearSystem:
         settled = (reduced.coefficients == 0).all(0)
         return np.flatnonzero(settled & (np.abs(reduced.right) > TOLERANCE * reduced.magnitude))
 
+    def open(self, equations: Equations) -> tuple[Ids, Ids]:
+        """The undetermined unknowns that equations come down to: indices of equations [n] and ids [n]."""
+        reduced = self._reduce(equations)
+        term, column = np.nonzero(reduced.coefficients)
+        return column, reduced.ids[term, column]
+
     def settle(self, ids: Ids) -> None:
         """Give every unknown of `ids` that is still undetermined the value 0; earlier ones come first.
 
@@ -138,10 +145,14 @@ class LinearSystem:
         ids, coefficients = equations.ids, equations.coefficients
         right, magnitude = equations.right, equations.magnitude
         while True:
-            ids, factor, offset, error = self._forest.find(ids)
-            right = self._wrap(right - (coefficients * offset).sum(0))
-            magnitude = magnitude + (np.abs(coefficients) * error).sum(0)
-            ids, coefficients = self._combine(ids, coefficients * factor)
+            roots, factor, offset, error = self._forest.find(ids)
+            if roots is not ids:
+                right = self._wrap(right - (coefficients * offset).sum(0))
+                magnitude = magnitude + (np.abs(coefficients) * error).sum(0)
+                coefficients = coefficients * factor
+            ids, coefficients = self._combine(roots, coefficients)
+            if not self._rows:
+                return Equations(ids, coefficients, right, magnitude, equations.origin)
             rows = np.where(coefficients != 0, self._row_of[ids], -1)
             if (rows < 0).all():
                 return Equations(ids, coefficients, right, magnitude, equations.origin)
@@ -165,32 +176,26 @@ class LinearSystem:
     def _combine(self, ids: Ids, coefficients: Reals) -> tuple[Ids, Reals]:
         """Add up the coefficients of equal unknowns, drop what cancels and the ground, left-align the rest."""
         coefficients = np.where(ids == GROUND, 0, coefficients)
-        if len(ids) > 1:
-            few = len(ids) <= _FEW
-            if not few:
-                order = np.argsort(ids, axis=0, kind="stable")
-                ids = np.take_along_axis(ids, order, 0)
-                coefficients = np.take_along_axis(coefficients, order, 0)
-            size = np.abs(coefficients)
-            for k in range(1, len(ids)):
-                for j in range(k) if few else (k - 1,):
-                    same = np.flatnonzero(ids[k] == ids[j])
+        if len(ids) > _FEW:
+            order = np.argsort(ids, axis=0, kind="stable")
+            ids, coefficients = np.take_along_axis(ids, order, 0), np.take_along_axis(coefficients, order, 0)
+        size = None
+        for k in range(1, len(ids)):
+            for j in range(k) if len(ids) <= _FEW else (k - 1,):
+                same = np.flatnonzero((ids[k] == ids[j]) & (ids[k] != GROUND))
+                if len(same):
+                    size = np.abs(coefficients) if size is None else size
                     coefficients[k, same] += coefficients[j, same]
                     size[k, same] += size[j, same]
                     coefficients[j, same] = 0
+        if size is not None:
             coefficients = self._wrap(np.where(np.abs(coefficients) <= TOLERANCE * size, 0, coefficients))
-            zero = coefficients == 0
-            if zero.any():
-                gaps = np.flatnonzero((zero[:-1] & ~zero[1:]).any(0))
-                order = np.argsort(zero[:, gaps], axis=0, kind="stable")
-                width = max(len(ids) - int(zero.sum(0).min(initial=len(ids))), 1)
-                ids[:, gaps] = np.take_along_axis(ids[:, gaps], order, 0)
-                coefficients[:, gaps] = np.take_along_axis(coefficients[:, gaps], order, 0)
-                ids, coefficients = ids[:width], coefficients[:width]
-        return np.where(coefficients == 0, GROUND, ids), coefficients
+        ids = np.where(coefficients == 0, GROUND, ids)
+        return _left_aligned(ids, coefficients) if len(ids) > 1 else (ids, coefficients)
 
     def _wrap(self, values: Reals) -> Reals:
-        return values if self._modulus is None else np.asarray(values % self._modulus)
+        """The values modulo the modulus; `%` itself is many times slower."""
+        return values if self._modulus is None else values - self._modulus * np.floor(values / self._modulus)
 
     def _link_batch(self, batch: Equations) -> NDArray[np.bool_]:
         """Make the newer unknown of every one- or two-term equation affine in the other.
@@ -198,21 +203,29 @@ class LinearSystem:
         Returns which equations were used; two that would link the same unknown wait for each other. A link points to
         a smaller id, so no cycle can arise within a batch.
         """
-        columns = np.arange(len(batch.right))
-        child_at = batch.ids.argmax(0)
-        child = batch.ids[child_at, columns]
-        pivot = batch.coefficients[child_at, columns]
-        others = np.where(np.arange(len(batch.ids))[:, None] == child_at, 0, batch.coefficients)
-        parent = np.where(others != 0, batch.ids, GROUND).max(0)
-        _, first = np.unique(child, return_index=True)
-        child, parent, pivot = child[first], parent[first], pivot[first]
-        factor = -others.sum(0)[first] / pivot
-        factor = np.where(parent == GROUND, 1, self._wrap(factor))
-        offset, error = self._wrap(batch.right[first] / pivot), batch.magnitude[first] / np.abs(pivot)
-        self._forest.hang(child, parent, factor, offset, error, batch.origin[first])
-        used = np.zeros(len(batch.right), np.bool_)
-        used[first] = True
+        ids, coefficients = batch.ids, batch.coefficients
+        if len(ids) == 1:
+            child, parent, pivot, other = ids[0], np.zeros_like(ids[0]), coefficients[0], np.zeros(ids.shape[1])
+        else:
+            newer = ids[0] > ids[1]
+            child, parent = np.maximum(ids[0], ids[1]), np.minimum(ids[0], ids[1])
+            pivot = np.where(newer, coefficients[0], coefficients[1])
+            other = np.where(newer, coefficients[1], coefficients[0])
+        used = self._first(child)
+        if not used.all():
+            child, parent, pivot, other = child[used], parent[used], pivot[used], other[used]
+            batch = batch.take(np.flatnonzero(used))
+        factor = np.where(parent == GROUND, 1, self._wrap(-other / pivot))
+        offset, error = self._wrap(batch.right / pivot), batch.magnitude / np.abs(pivot)
+        self._forest.hang(child, parent, factor, offset, error, batch.origin)
         return used
+
+    def _first(self, ids: Ids) -> NDArray[np.bool_]:
+        """Where an unknown is named for the first time; of repeated places numpy keeps what is written last."""
+        order = np.arange(len(ids))
+        self._slots[ids[::-1]] = order[::-1]
+        first: NDArray[np.bool_] = self._slots[ids] == order
+        return first
 
     def _row_batch(self, batch: Equations) -> NDArray[np.bool_]:
         """Solve equations of three or more terms for the unknown that least depends on; returns which were used."""
@@ -267,6 +280,20 @@ class LinearSystem:
             (fixing if members == [GROUND] else tying).append(int(self._forest.origin[unknown]))
             queue += members
         return tuple(dict.fromkeys(fixing + tying[::-1]))
+
+
+def _left_aligned(ids: Ids, coefficients: Reals) -> tuple[Ids, Reals]:
+    """Terms with coefficient 0 moved behind the others, as few of them as the longest equation allows."""
+    zero = coefficients == 0
+    if not zero.any():
+        return ids, coefficients
+    gaps = np.flatnonzero((zero[:-1] & ~zero[1:]).any(0))
+    if len(gaps):
+        order = np.argsort(zero[:, gaps], axis=0, kind="stable")
+        ids[:, gaps] = np.take_along_axis(ids[:, gaps], order, 0)
+        coefficients[:, gaps] = np.take_along_axis(coefficients[:, gaps], order, 0)
+    width = max(len(ids) - int(zero.sum(0).min(initial=len(ids))), 1)
+    return ids[:width], coefficients[:width]
 
 
 def _padded(array: NDArray[T], shape: tuple[int, ...]) -> NDArray[T]:

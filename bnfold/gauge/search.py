@@ -8,13 +8,14 @@ of walked; the outcome is that of trying one after the other.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bnfold.gauge.equations import Contradiction, concatenated
+from bnfold.gauge.equations import Contradiction, Equations, Ids
+from bnfold.gauge.requirements import Pool, Requirements, compiled
 from bnfold.gauge.rules.linear import contracted_axis
-from bnfold.gauge.units import Candidate, Requirements, Units
+from bnfold.gauge.units import Candidate, Units
 from bnfold.plan import SENTENCES, Code, Reason
 
 
@@ -27,7 +28,8 @@ class Search:
         removed: candidates whose equations hold.
         refused: all other candidates.
         reasons: why, by node name.
-        blank: candidates whose output is a constant in some channels that only linear layers read.
+        blank: candidates whose output is a constant in some channels that only linear layers read, with the equations
+            for that.
         blockers: names of removed operators that a refused one contradicts, by node name; the nearest first.
     """
 
@@ -46,7 +48,7 @@ class Search:
         self.systems = units.systems()
         open_ = []
         self._forced: set[Candidate] = set()
-        self.blank: set[Candidate] = set()
+        self.blank: dict[Candidate, Requirements] = {}
         for candidate in units.candidates:
             name = candidate.node.name
             if name in withdrawn:
@@ -56,24 +58,55 @@ class Search:
                 self._force(candidate, because(Code.DEAD, channel))
             else:
                 open_.append(candidate)
-        self._try(sorted(open_, key=saving, reverse=True))
+        ranked = sorted(units.candidates, key=saving, reverse=True)
+        self._rank = {candidate: rank for rank, candidate in enumerate(ranked)}
+        self._pool = Pool([self.blank.get(candidate, candidate.requirements) for candidate in ranked])
+        self.attempt(open_)
 
-    def restart(self, keep: Sequence[Candidate]) -> None:
-        """Remove exactly `keep`, which is known to fit, and then whatever of the rest fits beside it."""
-        forced = [candidate for candidate in self.refused if candidate in self._forced]
-        settled = {*self._forced, *keep}
-        rest = [candidate for candidate in (*self.removed, *self.refused) if candidate not in settled]
-        self.removed, self.refused = list(keep), forced
-        self.only(keep)
-        self.reasons = {candidate.node.name: self.reasons[candidate.node.name] for candidate in forced}
-        self.blockers = {}
-        self._try(sorted(rest, key=saving, reverse=True))
+    def attempt(self, candidates: Sequence[Candidate]) -> None:
+        """Remove what fits beside what is removed already, tried in the order of what it saves."""
+        self._try(self._ranked(candidates))
 
-    def only(self, candidates: Sequence[Candidate]) -> None:
-        """Let the systems hold the equations of these candidates alone; they are known to fit."""
+    def reset(self) -> None:
+        """Let the systems hold the structure's equations alone."""
         self.systems = self.units.systems()
-        conflict = self.add([candidate.requirements for candidate in candidates])
+
+    def hold(self, candidates: Sequence[Candidate]) -> None:
+        """Add the equations of candidates that are known to fit."""
+        conflict = self.add(candidates)
         assert conflict is None
+
+    def replace(self, group: Sequence[Candidate], keep: Sequence[Candidate]) -> None:
+        """Of a group, remove `keep`, whose equations hold, and then whatever of the rest fits beside it."""
+        gone, kept = set(group), set(keep)
+        self.removed = [candidate for candidate in self.removed if candidate not in gone] + list(keep)
+        self.refused = [candidate for candidate in self.refused if candidate not in gone]
+        for candidate in group:
+            self.reasons.pop(candidate.node.name, None)
+            self.blockers.pop(candidate.node.name, None)
+        self.attempt([candidate for candidate in group if candidate not in kept])
+
+    def fitting(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those that do not contradict, each taken alone, what holds already."""
+        fits = list(candidates)
+        for code, system in self.systems.items():
+            batch, ends = self._equations(code, fits)
+            wrong = set(np.searchsorted(ends, system.contradicted(batch), side="right").tolist())
+            fits = [candidate for index, candidate in enumerate(fits) if index not in wrong]
+        return fits
+
+    def unknowns(self, candidates: Sequence[Candidate]) -> Iterator[tuple[Ids, Ids]]:
+        """For every system, the open unknowns in the equations of candidates: indices of candidates [n], ids [n]."""
+        ranked = self._ranked(candidates)
+        position = {candidate: index for index, candidate in enumerate(candidates)}
+        index = np.asarray([position[candidate] for candidate in ranked], np.int64)
+        for code, system in self.systems.items():
+            batch, ends = self._equations(code, ranked)
+            column, unknowns = system.open(batch)
+            yield index[np.searchsorted(ends, column, side="right")], unknowns
+
+    def _ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        return sorted(candidates, key=self._rank.__getitem__)
 
     def _owns_its_input(self, candidate: Candidate) -> bool:
         """Whether a linear layer writes the input for it alone, and can empty just the channels that are dead."""
@@ -96,8 +129,8 @@ class Search:
         affine = candidate.affine
         shift, size = (np.broadcast_to(part, dead.shape)[dead] for part in (affine.shift, affine.magnitude))
         origin = self.units.demand(candidate.node, "is removed too", removal=True)
-        candidate.requirements.shift(origin, candidate.y_gauge[dead], [], shift, size)
-        self.blank.add(candidate)
+        self.blank[candidate] = requirements = candidate.requirements.twin()
+        requirements.shift(origin, candidate.y_gauge[dead], [], shift, size)
         return True
 
     def _force(self, candidate: Candidate, reason: Reason) -> None:
@@ -109,16 +142,16 @@ class Search:
         self.reasons[candidate.node.name] = reason
         self.refused.append(candidate)
 
-    def _try(self, candidates: Sequence[Candidate]) -> None:
+    def _try(self, candidates: Sequence[Candidate], *, screened: bool = False) -> None:
         if not candidates:
             return
-        conflict = self.add([candidate.requirements for candidate in candidates])
+        conflict = self.add(candidates)
         if conflict is None:
             self.removed += candidates
         elif len(candidates) > 1:
-            rest = self._screen(candidates)
+            rest = candidates if screened else self._screen(candidates)
             half = len(rest) // 2 if len(rest) == len(candidates) else len(rest)
-            self._try(rest[:half])
+            self._try(rest[:half], screened=True)
             self._try(rest[half:])
         else:
             self._refuse(candidates[0], self._explain(candidates[0], *conflict))
@@ -129,11 +162,7 @@ class Search:
         More equations would not make them fit, so they would be refused at their turn.
         """
         for code, system in self.systems.items():
-            batches = [[*candidate.requirements.batches(code)] for candidate in candidates]
-            batch = concatenated([part for each in batches for part in each])
-            if batch is None:
-                continue
-            ends = np.cumsum([sum(len(part.right) for part in each) for each in batches])
+            batch, ends = self._equations(code, candidates)
             wrong = system.contradicted(batch)
             owners, first = np.unique(np.searchsorted(ends, wrong, side="right"), return_index=True)
             for owner, index in zip(owners.tolist(), wrong[first].tolist(), strict=True):
@@ -149,32 +178,45 @@ class Search:
         self._prefer_original([c for c in self.refused if c.affine.scale.size == 1])
 
     def _prefer_original(self, candidates: Sequence[Candidate]) -> None:
-        requirements = []
+        original = Requirements()
         for candidate in candidates:
-            original = Requirements()
             origin = self.units.demand(candidate.node, "keeps its single constant")
             for gauge in (candidate.x_gauge, candidate.y_gauge):
                 original.scale(origin, gauge, [])
                 original.shift(origin, gauge, [])
-            requirements.append(original)
-        if requirements and self.add(requirements) is not None and len(candidates) > 1:
+        conflict = self._add(lambda code: compiled(code, original.statements(code)))
+        if conflict is not None and len(candidates) > 1:
             half = len(candidates) // 2
             self._prefer_original(candidates[:half])
             self._prefer_original(candidates[half:])
 
-    def add(self, requirements: Sequence[Requirements]) -> tuple[Code, Contradiction] | None:
+    def add(self, candidates: Sequence[Candidate]) -> tuple[Code, Contradiction] | None:
         """Add the equations of all, or none and say what contradicts."""
-        for system in self.systems.values():
-            system.begin()
+        ranked = self._ranked(candidates)
+        return self._add(lambda code: self._equations(code, ranked)[0])
+
+    def _equations(self, code: Code, ranked: Sequence[Candidate]) -> tuple[Equations, Ids]:
+        return self._pool.take(code, [self._rank[candidate] for candidate in ranked])
+
+    def _add(self, equations: Callable[[Code], Equations]) -> tuple[Code, Contradiction] | None:
+        self.begin()
         for code, system in self.systems.items():
-            batch = concatenated([batch for each in requirements for batch in each.batches(code)])
-            contradiction = None if batch is None else system.add(batch)
+            contradiction = system.add(equations(code))
             if contradiction is not None:
                 self.rollback()
                 return code, contradiction
+        self.commit()
+        return None
+
+    def begin(self) -> None:
+        """What is added to the systems from here on can be taken back; calls nest."""
+        for system in self.systems.values():
+            system.begin()
+
+    def commit(self) -> None:
+        """Keep what was added since the systems' last `begin`."""
         for system in self.systems.values():
             system.commit()
-        return None
 
     def rollback(self) -> None:
         """Take back what was added since the systems' last `begin`."""
@@ -186,8 +228,8 @@ class Search:
         stated = np.flatnonzero(~dead)
         if candidate in self.blank:
             stated = np.concatenate([stated, np.flatnonzero(dead)])
-        batch = concatenated(candidate.requirements.batches(code))
-        alone = [] if batch is None else self.systems[code].contradicted(batch).tolist()
+        batch, _ = self._equations(code, [candidate])
+        alone = self.systems[code].contradicted(batch).tolist()
         found = {channel_of(candidate, int(stated[index])) for index in (contradiction.index, *alone)}
         channels = tuple(sorted(channel for channel in found if channel is not None))
         channel = channel_of(candidate, int(stated[contradiction.index]))

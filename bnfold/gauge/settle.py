@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -13,8 +12,6 @@ from bnfold.gauge.linear_system import LinearSystem
 from bnfold.gauge.search import Search
 from bnfold.gauge.units import Candidate
 from bnfold.plan import Code, Unit
-
-K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -37,27 +34,25 @@ def settle(search: Search) -> Settled:
     first = [candidate.y.name for candidate in search.units.candidates if candidate in removed]
     names = list(dict.fromkeys([*first, *gauges]))
     values = _Values(search, [*(gauges[name] for name in names), *_operand_gauges(search)])
-    tensors = {name: values.unit(gauges[name]) for name in names}
+    tensors = {name: values.unit(gauges[name]) for name in names if values.changed(gauges[name])}
     for candidate in search.removed:
+        if not candidate.dead.any():
+            continue
+        x, y = (tensors.get(tensor.name, values.unit(gauges[tensor.name])) for tensor in (candidate.x, candidate.y))
         if candidate in search.blank:
-            y = tensors[candidate.y.name]
             tensors[candidate.y.name] = replace(y, blank=np.broadcast_to(candidate.dead, y.gain.shape))
-        elif candidate.dead.any():
-            tensors[candidate.x.name] = _with_dead(candidate, tensors)
+        else:
+            tensors[candidate.x.name] = _with_dead(candidate, x, y)
     operands = {
         node: changed
         for node, by_index in search.units.operands.items()
-        if (changed := _changed({index: values.unit(ids) for index, ids in by_index.items()}))
+        if (changed := {index: values.unit(ids) for index, ids in by_index.items() if values.changed(ids)})
     }
-    return Settled(_changed(tensors), operands)
+    return Settled(tensors, operands)
 
 
 def _operand_gauges(search: Search) -> list[Ids]:
     return [ids for by_index in search.units.operands.values() for ids in by_index.values()]
-
-
-def _changed(units: Mapping[K, Unit]) -> dict[K, Unit]:
-    return {key: unit for key, unit in units.items() if not unit.trivial}
 
 
 class _Values:
@@ -70,6 +65,12 @@ class _Values:
         self._gain = np.exp(-values[Code.SCALE]) * np.where(values[Code.SIGN] % 2 == 1, -1.0, 1.0)
         self._offset = np.where(values[Code.SHIFT] == 0, 0.0, -values[Code.SHIFT] * self._gain)
 
+        self._changed = (self._gain != 1) | (self._offset != 0)
+
+    def changed(self, gauge: Ids) -> bool:
+        """Whether a tensor does not keep its original units."""
+        return bool(self._changed[gauge].any())
+
     def unit(self, gauge: Ids) -> Unit:
         return Unit(self._gain[gauge], self._offset[gauge])
 
@@ -81,8 +82,7 @@ def _by_id(system: LinearSystem, ids: Ids) -> np.ndarray:
     return values
 
 
-def _with_dead(candidate: Candidate, units: Mapping[str, Unit]) -> Unit:
+def _with_dead(candidate: Candidate, x: Unit, y: Unit) -> Unit:
     """Dead channels of the input store the constant that the output wants."""
-    x, y = units[candidate.x.name], units[candidate.y.name]
     constant = y.gain * candidate.affine.shift + y.offset
     return Unit(np.where(candidate.dead, 0.0, x.gain), np.where(candidate.dead, constant, x.offset))

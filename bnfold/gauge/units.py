@@ -7,15 +7,17 @@ data moves ids; only operators that compute need equations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bnfold.affine import Affine
-from bnfold.gauge.equations import GROUND, Equations, Ids, concatenated
+from bnfold.gauge.equations import GROUND, Ids
 from bnfold.gauge.linear_system import LinearSystem
+from bnfold.gauge.requirements import Requirements, by_width, compiled
 from bnfold.network import Network, Node, OpaqueError, Tensor
 from bnfold.plan import Code
 
@@ -30,69 +32,6 @@ class Demand:
     node: str
     text: str
     removal: bool = False
-
-
-class Requirements:
-    """Equations in the three systems, written the way operators state them."""
-
-    def __init__(self) -> None:
-        self._batches: dict[Code, list[Equations]] = {Code.SCALE: [], Code.SIGN: [], Code.SHIFT: []}
-
-    def scale(self, origin: int, y: Ids, terms: Sequence[Ids], factor: ArrayLike = 1.0) -> None:
-        """S_y = factor * product of the S of `terms`; factor is never 0."""
-        logarithm = np.log(np.abs(np.asarray(factor, np.float64)))
-        negative = np.asarray(factor) < 0
-        columns = [(1.0, y), *((-1.0, term) for term in terms)]
-        self._add(Code.SCALE, origin, columns, logarithm, 1 + np.abs(logarithm))
-        self._add(Code.SIGN, origin, [(1.0, ids) for _, ids in columns], negative, 0.0)
-
-    def positive(self, origin: int, ids: Ids) -> None:
-        """S > 0."""
-        self._add(Code.SIGN, origin, [(1.0, ids)], 0.0, 0.0)
-
-    def shift(
-        self,
-        origin: int,
-        y: Ids,
-        terms: Sequence[tuple[ArrayLike, Ids]],
-        offset: ArrayLike = 0.0,
-        magnitude: ArrayLike = 0.0,
-    ) -> None:
-        """T_y = offset + sum of coefficient * T over `terms`."""
-        columns: list[tuple[ArrayLike, Ids]] = [(1.0, y)]
-        columns += [(-np.asarray(coefficient, np.float64), ids) for coefficient, ids in terms]
-        self._add(Code.SHIFT, origin, columns, offset, magnitude)
-
-    def _add(
-        self,
-        code: Code,
-        origin: int,
-        columns: Sequence[tuple[ArrayLike, Ids]],
-        right: ArrayLike,
-        magnitude: ArrayLike,
-    ) -> None:
-        parts = (right, *(part for column in columns for part in column))
-        shapes = {shape for part in parts if (shape := getattr(part, "shape", ()))}
-        shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
-        ids, coefficients = np.empty((len(columns), *shape), np.int64), np.empty((len(columns), *shape))
-        rights, magnitudes = np.empty(shape), np.empty(shape)
-        for k, (coefficient, unknowns) in enumerate(columns):
-            ids[k], coefficients[k] = unknowns, coefficient
-        rights[...], magnitudes[...] = right, magnitude
-        n = rights.size
-        self._batches[code].append(
-            Equations(
-                ids.reshape(len(columns), n),
-                coefficients.reshape(len(columns), n),
-                rights.reshape(n),
-                magnitudes.reshape(n),
-                np.full(n, origin),
-            )
-        )
-
-    def batches(self, code: Code) -> list[Equations]:
-        """The equations of one system."""
-        return self._batches[code]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +78,7 @@ class Units:
     gauges: dict[str, Ids] = field(default_factory=dict)
     _count: int = GROUND + 1
     _free: list[Ids] = field(default_factory=list)
+    _demanded: dict[tuple[str, int], Ids] = field(default_factory=dict)
     _systems: dict[Code, LinearSystem] | None = None
 
     def __post_init__(self) -> None:
@@ -166,7 +106,7 @@ class Units:
 
     def fresh(self, shape: Sequence[int], *, free: bool = False) -> Ids:
         """New unknowns; `free` ones are tied to little else and are the first to be solved for."""
-        size = int(np.prod(shape, dtype=np.int64))
+        size = math.prod(shape)
         if size > MAX_FRESH and sum(extent > 1 for extent in shape) > 1:
             raise OpaqueError
         ids = np.arange(self._count, self._count + size)
@@ -183,6 +123,8 @@ class Units:
 
     def along(self, origin: int, gauge: Ids, *axes: int) -> Ids:
         """The gauge with extent 1 on all other axes; elements that differ only there must share their units."""
+        if len(axes) == 1 and gauge.ndim and gauge.size == gauge.shape[axes[0]]:
+            return gauge
         axes = tuple(axis % gauge.ndim for axis in axes) if gauge.ndim else ()
         index = tuple(slice(None) if axis in axes else slice(0, 1) for axis in range(gauge.ndim))
         kept = gauge[index]
@@ -192,37 +134,38 @@ class Units:
 
     def same(self, origin: int, a: Ids, b: Ids) -> None:
         """Equal units, element by element after broadcasting."""
-        a, b = np.broadcast_arrays(a, b)
-        a, b = a[a != b], b[a != b]
+        a, b = _unequal(a, b)
         if a.size:
             self.structure.scale(origin, a, [b])
             self.structure.shift(origin, a, [(1.0, b)])
 
     def same_scale(self, origin: int, a: Ids, b: Ids) -> None:
         """Equal S, element by element after broadcasting."""
-        a, b = np.broadcast_arrays(a, b)
-        a, b = a[a != b], b[a != b]
+        a, b = _unequal(a, b)
         if a.size:
             self.structure.scale(origin, a, [b])
 
     def no_shift(self, origin: int, ids: Ids) -> None:
         """T = 0."""
-        ids = np.unique(ids[ids != GROUND])
-        if ids.size:
+        if self._is_new("no shift", ids) and (ids := _distinct(ids)).size:
             self.structure.shift(origin, ids, [])
 
     def positive(self, origin: int, ids: Ids) -> None:
         """S > 0."""
-        ids = np.unique(ids[ids != GROUND])
-        if ids.size:
+        if self._is_new("positive", ids) and (ids := _distinct(ids)).size:
             self.structure.positive(origin, ids)
 
     def original(self, origin: int, ids: Ids) -> None:
         """S = 1, T = 0."""
-        ids = np.unique(ids[ids != GROUND])
-        if ids.size:
+        if self._is_new("original", ids) and (ids := _distinct(ids)).size:
             self.structure.scale(origin, ids, [])
             self.structure.shift(origin, ids, [])
+
+    def _is_new(self, demanded: str, gauge: Ids) -> bool:
+        """Whether this is demanded of this array for the first time; it is kept, so that its id stays its own."""
+        new = (demanded, id(gauge)) not in self._demanded
+        self._demanded[demanded, id(gauge)] = gauge
+        return new
 
     def systems(self) -> dict[Code, LinearSystem]:
         """The three systems, holding the structure's equations."""
@@ -240,8 +183,23 @@ class Units:
             Code.SHIFT: LinearSystem(self._count, free),
         }
         for code, system in systems.items():
-            batch = concatenated(self.structure.batches(code))
-            contradiction = None if batch is None else system.add(batch)
-            assert contradiction is None, "original units satisfy every operator"
+            for statements in by_width(self.structure.statements(code)):
+                contradiction = system.add(compiled(code, statements))
+                assert contradiction is None, "original units satisfy every operator"
             system.flatten()
         return systems
+
+
+def _unequal(a: Ids, b: Ids) -> tuple[Ids, Ids]:
+    """The elements that differ, after broadcasting."""
+    if a.shape != b.shape:
+        a, b = np.broadcast_arrays(a, b)
+    differ = a != b
+    return a[differ], b[differ]
+
+
+def _distinct(ids: Ids) -> Ids:
+    """The unknowns of a gauge, each named once."""
+    ids = ids.reshape(-1)
+    ascending = ids.size and ids[0] != GROUND and bool((ids[1:] > ids[:-1]).all())
+    return ids if ascending else np.unique(ids[ids != GROUND])

@@ -8,8 +8,9 @@ import pytest
 
 from bnfold.affine import Affine
 from bnfold.gauge import rules
+from bnfold.gauge.requirements import Requirements
 from bnfold.gauge.rules import activation, affine, linear, movement, pooling
-from bnfold.gauge.units import Requirements, Units
+from bnfold.gauge.units import Units
 from bnfold.network import Node
 from tests.graph.detectors import DETECTORS
 from tests.networks import Net, disagreement, fold

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnfold.affine import Affine
-from bnfold.gauge.units import Candidate, Requirements, Statistics, Units
+from bnfold.gauge.requirements import Requirements
+from bnfold.gauge.units import Candidate, Statistics, Units
 from bnfold.network import Node, OpaqueError, Tensor
 from bnfold.plan import Code
 
@@ -192,15 +193,15 @@ def _keeps_shape(x: Tensor, constant: tuple[int, ...]) -> bool:
 def _candidate(
     node: Node, units: Units, x: Tensor, y: Tensor, gauge: np.ndarray, affine: Affine, *, keepable: bool
 ) -> Candidate:
-    out = units.of(y)
+    out = result = units.of(y)
     dead = affine.scale == 0
-    alive = np.broadcast_to(~dead, out.shape)
     requirements = Requirements()
     origin = units.demand(node, "is removed too", removal=True)
-    source = np.broadcast_to(gauge, out.shape)[alive]
-    scale, shift, size = (
-        np.broadcast_to(part, out.shape)[alive] for part in (affine.scale, affine.shift, affine.magnitude)
-    )
-    requirements.scale(origin, out[alive], [source], scale)
-    requirements.shift(origin, out[alive], [(scale, source)], shift, size)
+    source, scale, shift, size = gauge, affine.scale, affine.shift, affine.magnitude
+    if dead.any():
+        alive = np.broadcast_to(~dead, out.shape)
+        result = out[alive]
+        source, scale, shift, size = (np.broadcast_to(part, out.shape)[alive] for part in (source, scale, shift, size))
+    requirements.scale(origin, result, [source], scale)
+    requirements.shift(origin, result, [(scale, source)], shift, size)
     return Candidate(node, x, y, gauge, out, affine, dead, keepable, requirements)
