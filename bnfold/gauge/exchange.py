@@ -46,15 +46,15 @@ class _Effort:
 def _round(search: Search, effort: _Effort) -> bool:
     """Search all groups once; returns whether something changed so that settled removals are now in the way."""
     movable = _named(search)
-    settled = [candidate for candidate in search.removed if candidate.node.name not in movable]
+    settled = {candidate for candidate in search.removed if candidate.node.name not in movable}
     search.reset()
-    search.hold(settled)
-    touched = [candidate for candidate in search.removed if candidate.node.name in movable]
+    search.hold(list(settled))
+    touched = [candidate for candidate in search.removed if candidate not in settled]
     touched += [candidate for candidate in search.refused if candidate.node.name in search.blockers]
     for group in groups(search, touched):
         for window in _windows(search, group):
             _improve_window(search, group, window, effort)
-    search.hold([candidate for candidate in search.removed if candidate not in set(settled)])
+    search.hold([candidate for candidate in search.removed if candidate not in settled])
     return not _named(search) <= movable
 
 
@@ -83,9 +83,10 @@ def _windows(search: Search, group: Sequence[Candidate]) -> Iterator[list[Candid
 
 
 def _improve_window(search: Search, group: Sequence[Candidate], window: list[Candidate], effort: _Effort) -> None:
-    removed = {candidate for candidate in search.removed if candidate in set(group)}
-    fixed = [candidate for candidate in group if candidate in removed and candidate not in set(window)]
-    current = [candidate for candidate in window if candidate in removed]
+    removed = [candidate for candidate in group if candidate.node.name not in search.reasons]
+    inside = set(window)
+    fixed = [candidate for candidate in removed if candidate not in inside]
+    current = [candidate for candidate in removed if candidate in inside]
     if not effort.spend(len(fixed)):
         return
     search.begin()

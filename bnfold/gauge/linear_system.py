@@ -287,11 +287,14 @@ def _left_aligned(ids: Ids, coefficients: Reals) -> tuple[Ids, Reals]:
     zero = coefficients == 0
     if not zero.any():
         return ids, coefficients
-    gaps = np.flatnonzero((zero[:-1] & ~zero[1:]).any(0))
-    if len(gaps):
-        order = np.argsort(zero[:, gaps], axis=0, kind="stable")
-        ids[:, gaps] = np.take_along_axis(ids[:, gaps], order, 0)
-        coefficients[:, gaps] = np.take_along_axis(coefficients[:, gaps], order, 0)
+    if len(ids) > _FEW:
+        order = np.argsort(zero, axis=0, kind="stable")
+        ids, coefficients = np.take_along_axis(ids, order, 0), np.take_along_axis(coefficients, order, 0)
+    else:
+        for row in [0, 1, 0][: 2 * len(ids) - 3]:
+            gaps = np.flatnonzero(zero[row] & ~zero[row + 1])
+            for array in (ids, coefficients, zero):
+                array[row, gaps], array[row + 1, gaps] = array[row + 1, gaps], array[row, gaps]
     width = max(len(ids) - int(zero.sum(0).min(initial=len(ids))), 1)
     return ids[:width], coefficients[:width]
 

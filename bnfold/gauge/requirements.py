@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,10 +19,10 @@ class Statement(NamedTuple):
 
     origin: int
     size: int
-    ids: Sequence[Ids]
-    coefficients: Sequence[NDArray[np.generic] | float]
-    right: NDArray[np.generic]
-    magnitude: NDArray[np.generic]
+    ids: Sequence[NDArray[Any]]
+    coefficients: Sequence[NDArray[Any] | float]
+    right: NDArray[Any]
+    magnitude: NDArray[Any]
 
 
 class Requirements:
@@ -40,8 +40,8 @@ class Requirements:
 
     def positive(self, origin: int, ids: Ids) -> None:
         """S > 0."""
-        size, (right, ids) = _flat(1.0, ids)
-        self._positives.append(Statement(origin, size, [ids], (1.0,), right, right))
+        size, (right, flat) = _flat(1.0, ids)
+        self._positives.append(Statement(origin, size, [flat], (1.0,), right, right))
 
     def shift(
         self,
@@ -124,11 +124,11 @@ class Pool:
         return self._equations[code].take(index), ends
 
 
-def _flat(*parts: ArrayLike) -> tuple[int, list[NDArray[np.generic]]]:
+def _flat(*parts: ArrayLike) -> tuple[int, list[NDArray[Any]]]:
     """The parts broadcast against each other, in one dimension; those of size 1 stay so."""
     arrays = [np.asarray(part) for part in parts]
     shapes = {array.shape for array in arrays if array.size != 1}
     if len(shapes) > 1:
-        arrays = np.broadcast_arrays(*arrays)
+        arrays = list(np.broadcast_arrays(*arrays))
     size = next((array.size for array in arrays if array.size != 1), 1)
     return size, [array.reshape(-1) for array in arrays]

@@ -67,6 +67,10 @@ class Search:
         """Remove what fits beside what is removed already, tried in the order of what it saves."""
         self._try(self._ranked(candidates))
 
+    def is_forced(self, candidate: Candidate) -> bool:
+        """Whether it stays for a reason that no exchange can change."""
+        return candidate in self._forced
+
     def reset(self) -> None:
         """Let the systems hold the structure's equations alone."""
         self.systems = self.units.systems()
