@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import fx, nn
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Value:
-    """A known constant: float64 for every floating-point type."""
+    """A known constant: float64 for every floating-point type, and the dtype it is stored in if it is stored."""
 
     array: NDArray[Any]
+    stored: torch.dtype | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -124,7 +126,7 @@ class Call:
             return None
         array = value.detach().cpu()
         array = (array.double() if array.is_floating_point() else array).numpy()
-        return Tensor(f"{self.scope}.{name}", array.shape, value.is_floating_point(), Value(array))
+        return Tensor(f"{self.scope}.{name}", array.shape, value.is_floating_point(), Value(array, value.dtype))
 
     def setting(self, name: str) -> Any:
         """An attribute of the module called."""

@@ -73,7 +73,7 @@ def hardtanh_module(call: Call) -> None:
 
 def _clip(call: Call, low: float | None, high: float | None) -> None:
     limits = (("min", low), ("max", high))
-    given: dict[str, Any] = {name: np.asarray(value) for name, value in limits if value is not None}
+    given: dict[str, Any] = {name: np.asarray(float(value)) for name, value in limits if value is not None}
     call.emit("Clip", [call.x], **given)
 
 
@@ -97,6 +97,76 @@ def prelu_module(call: Call) -> None:
     call.emit("PRelu", [call.x, call.parameter("weight")])
 
 
+def _plain(op: str, **attributes: Any) -> Reader:
+    """Functions of one element, which no rule lets units through."""
+
+    def read(call: Call) -> None:
+        call.emit(op, [call.x], **attributes)
+
+    return read
+
+
+def silu(call: Call) -> None:
+    """X * sigmoid(x)."""
+    gate = call.helper("gate", call.extents)
+    call.emit("Sigmoid", [call.x], outputs=[gate])
+    call.emit("Mul", [call.x, gate])
+
+
+def _alpha(op: str) -> tuple[Reader, Reader]:
+    """ELU or CELU, as a module and as a function."""
+
+    def module(call: Call) -> None:
+        call.emit(op, [call.x], alpha=float(call.setting("alpha")))
+
+    def function(call: Call) -> None:
+        scales = (call.static(2, "scale", 1), call.static(3, "input_scale", 1)) if op == "Elu" else (1, 1)
+        if scales not in ((1, 1), (False, False)):
+            raise OpaqueError("it is scaled")
+        call.emit(op, [call.x], alpha=float(call.static(1, "alpha", 1.0)))
+
+    return module, function
+
+
+def gelu(call: Call) -> None:
+    """F.gelu, exact or by tanh."""
+    call.emit("Gelu", [call.x], approximate=call.static(1, "approximate", "none"))
+
+
+def gelu_module(call: Call) -> None:
+    """nn.GELU."""
+    call.emit("Gelu", [call.x], approximate=call.setting("approximate"))
+
+
+def softplus(call: Call) -> None:
+    """Softplus with its defaults; beyond the threshold 20 torch's is off by 2e-9."""
+    if (call.static(1, "beta", 1), call.static(2, "threshold", 20)) != (1, 20):
+        raise OpaqueError("it has another beta or threshold")
+    call.emit("Softplus", [call.x])
+
+
+def softplus_module(call: Call) -> None:
+    """nn.Softplus."""
+    if (call.setting("beta"), call.setting("threshold")) != (1, 20):
+        raise OpaqueError("it has another beta or threshold")
+    call.emit("Softplus", [call.x])
+
+
+def _softmax(op: str) -> tuple[Reader, Reader]:
+    def emit(call: Call, axis: int | None) -> None:
+        if axis is None or not call.keeps_type():
+            raise OpaqueError("the axis is not said, or the dtype changes")
+        call.emit(op, [call.x], axis=axis % call.rank())
+
+    def module(call: Call) -> None:
+        emit(call, call.setting("dim"))
+
+    def function(call: Call) -> None:
+        emit(call, call.static(1, "dim", None))
+
+    return module, function
+
+
 def identity(call: Call) -> None:
     """Calls that return their input."""
     call.emit("Identity", [call.x])
@@ -117,6 +187,13 @@ def dropout(call: Call) -> None:
     identity(call)
 
 
+def stochastic_depth(call: Call) -> None:
+    """Torchvision's stochastic depth."""
+    if call.static(3, "training", True):
+        raise OpaqueError("it drops samples")
+    identity(call)
+
+
 def dropout_module(call: Call) -> None:
     """nn.Dropout and its relatives."""
     if call.setting("training"):
@@ -124,7 +201,25 @@ def dropout_module(call: Call) -> None:
     identity(call)
 
 
+SIGMOID, TANH = _plain("Sigmoid"), _plain("Tanh")
+HARD_SIGMOID, HARD_SWISH, MISH = _plain("HardSigmoid", alpha=1 / 6, beta=0.5), _plain("HardSwish"), _plain("Mish")
+(ELU_MODULE, ELU), (CELU_MODULE, CELU) = _alpha("Elu"), _alpha("Celu")
+(SOFTMAX_MODULE, SOFTMAX), (LOG_SOFTMAX_MODULE, LOG_SOFTMAX) = _softmax("Softmax"), _softmax("LogSoftmax")
+
 MODULES: dict[type[nn.Module], Reader] = {
+    nn.Sigmoid: SIGMOID,
+    nn.Tanh: TANH,
+    nn.SiLU: silu,
+    nn.Hardsigmoid: HARD_SIGMOID,
+    nn.Hardswish: HARD_SWISH,
+    nn.Mish: MISH,
+    nn.GELU: gelu_module,
+    nn.ELU: ELU_MODULE,
+    nn.CELU: CELU_MODULE,
+    nn.SELU: _plain("Selu"),
+    nn.Softplus: softplus_module,
+    nn.Softmax: SOFTMAX_MODULE,
+    nn.LogSoftmax: LOG_SOFTMAX_MODULE,
     nn.ReLU: relu,
     nn.ReLU6: relu6,
     nn.Hardtanh: hardtanh_module,
@@ -151,11 +246,28 @@ FUNCTIONS: dict[Callable[..., object], Reader] = {
     F.hardtanh: hardtanh,
     F.leaky_relu: leaky_relu,
     **dict.fromkeys((F.prelu, torch.prelu), prelu),
+    **dict.fromkeys((torch.sigmoid, F.sigmoid), SIGMOID),
+    **dict.fromkeys((torch.tanh, F.tanh), TANH),
+    F.silu: silu,
+    F.hardsigmoid: HARD_SIGMOID,
+    F.hardswish: HARD_SWISH,
+    F.mish: MISH,
+    F.gelu: gelu,
+    F.elu: ELU,
+    F.celu: CELU,
+    **dict.fromkeys((F.selu, torch.selu), _plain("Selu")),
+    F.softplus: softplus,
+    **dict.fromkeys((torch.softmax, F.softmax), SOFTMAX),
+    **dict.fromkeys((torch.log_softmax, F.log_softmax), LOG_SOFTMAX),
+    torch.exp: _plain("Exp"),
+    torch.log: _plain("Log"),
+    torch.sqrt: _plain("Sqrt"),
     **dict.fromkeys((torch.clone, torch.detach), identity),
     **dict.fromkeys(
         (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout), dropout
     ),
 }
+FOREIGN: dict[str, Reader] = {"torchvision.ops.stochastic_depth.stochastic_depth": stochastic_depth}
 METHODS: dict[str, Reader] = {
     "add": _binary("Add"),
     "sub": _binary("Sub"),
@@ -174,6 +286,13 @@ METHODS: dict[str, Reader] = {
     "clip": clamp,
     "clamp_min": clamp,
     "prelu": prelu,
+    "sigmoid": SIGMOID,
+    "tanh": TANH,
+    "softmax": SOFTMAX,
+    "log_softmax": LOG_SOFTMAX,
+    "exp": _plain("Exp"),
+    "log": _plain("Log"),
+    "sqrt": _plain("Sqrt"),
     **dict.fromkeys(("contiguous", "clone", "detach"), identity),
     **dict.fromkeys(("to", "type", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda"), same_type),
 }

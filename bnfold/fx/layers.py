@@ -94,16 +94,13 @@ def each(value: Any, count: int) -> list[int]:
 
 def conv_transpose_module(call: Call) -> None:
     """nn.ConvTranspose1d, 2d, 3d."""
-    settings = {**_settings(call), "output_padding": call.setting("output_padding")}
-    if len(call.node.args) > 1 or call.node.kwargs.get("output_size") is not None:
-        settings["output_padding"] = 1  # an explicit output size implies some
-    _conv_transpose(call, call.parameter("weight"), call.parameter("bias"), OWN, settings)
+    _conv_transpose(call, call.parameter("weight"), call.parameter("bias"), OWN, _settings(call))
 
 
 def conv_transpose_function(call: Call) -> None:
     """F.conv_transpose1d, 2d, 3d."""
-    names = ("stride", "padding", "output_padding", "groups", "dilation")
-    settings = {name: call.static(i, name, int("padding" not in name)) for i, name in enumerate(names, 3)}
+    places = {"stride": 3, "padding": 4, "groups": 6, "dilation": 7}
+    settings = {name: call.static(i, name, int(name != "padding")) for name, i in places.items()}
     slots = {1: Slot("weight", 1), 2: Slot("bias", 2)}
     _conv_transpose(call, call.tensor(1, "weight"), call.tensor(2, "bias"), slots, settings)
 
@@ -111,17 +108,33 @@ def conv_transpose_function(call: Call) -> None:
 def _conv_transpose(
     call: Call, weight: Tensor | None, bias: Tensor | None, slots: Mapping[int, Slot], settings: Mapping[str, Any]
 ) -> None:
-    count = len(_kernel(call, weight))
+    kernel = _kernel(call, weight)
+    count = len(kernel)
+    strides, dilations = each(settings["stride"], count), each(settings["dilation"], count)
+    pads = each(settings["padding"], count)
     call.emit(
         "ConvTranspose",
         [call.x, weight, bias],
         slots=slots,
-        strides=each(settings["stride"], count),
-        pads=each(settings["padding"], count) * 2,
-        output_padding=each(settings["output_padding"], count),
-        dilations=each(settings["dilation"], count),
+        strides=strides,
+        pads=pads * 2,
+        output_padding=_beyond(call, kernel, strides, pads, dilations),
+        dilations=dilations,
         group=settings["groups"],
     )
+
+
+def _beyond(
+    call: Call, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int], dilations: Sequence[int]
+) -> list[int]:
+    """How much longer than the kernel reaches the result is: that can also be asked for by its size."""
+    extents = zip(call.extents[2:], call.shape()[2:], kernel, strides, pads, dilations, strict=True)
+    more = []
+    for source, target, width, stride, pad, dilation in extents:
+        if not isinstance(source, int) or not isinstance(target, int):
+            raise OpaqueError("the extent of the image is not known")
+        more.append(target - ((source - 1) * stride - 2 * pad + dilation * (width - 1) + 1))
+    return more
 
 
 def linear_module(call: Call) -> None:

@@ -17,7 +17,7 @@ from torch import fx, nn
 from bnfold.fx.call import Call, Site, Slot, Value
 from bnfold.fx.inplace import without_writes
 from bnfold.fx.probe import Fact, Probe, probe
-from bnfold.fx.table import FUNCTIONS, METHODS, MODULES
+from bnfold.fx.table import FOREIGN, FUNCTIONS, METHODS, MODULES
 from bnfold.fx.trace import attribute, trace
 from bnfold.network import Network, Node, OpaqueError, Tensor
 
@@ -105,17 +105,8 @@ class Lift:
         if not isinstance(fact, Fact):
             raise OpaqueError(f"{value.name} is no tensor")
         known = self._constants.get(value)
-        stored = None if known is None else Value(known.detach().cpu().numpy())
-        return Tensor(self.name_of(value), fact.shape, fact.dtype.is_floating_point, stored)
-
-    def name_of(self, node: fx.Node) -> str:
-        """Name of the tensor that is a node's value, or of the nest of tensors that it is."""
-        if not _picks(node, self.seen):
-            return node.name
-        source, index = node.args
-        assert isinstance(source, fx.Node)
-        several = self.seen.values[source]
-        return f"{self.name_of(source)}.{index % len(several) if isinstance(index, int) else index}"
+        stored = None if known is None else Value(known.detach().cpu().numpy(), fact.dtype)
+        return Tensor(name_of(value, self.seen), fact.shape, fact.dtype.is_floating_point, stored)
 
     def all_tensors(self, node: fx.Node) -> list[Tensor]:
         """The tensors in the value of a graph node, which may be a nest of them."""
@@ -127,7 +118,7 @@ class Lift:
             return [tensor for key, item in items for tensor in within(item, f"{name}.{key}")]
 
         fact = self.seen.values[node]
-        return [self.tensor(node)] if isinstance(fact, Fact) else within(fact, self.name_of(node))
+        return [self.tensor(node)] if isinstance(fact, Fact) else within(fact, name_of(node, self.seen))
 
     def add(
         self,
@@ -204,6 +195,18 @@ class Lift:
         return _widened(value) if isinstance(value, torch.Tensor) else None
 
 
+def name_of(node: fx.Node, seen: Probe) -> str:
+    """Name of the tensor that is a node's value, or of the nest of tensors that it is."""
+    if node.op == "get_attr":
+        return str(node.target)
+    if not _picks(node, seen):
+        return node.name
+    source, index = node.args
+    assert isinstance(source, fx.Node)
+    several = seen.values[source]
+    return f"{name_of(source, seen)}.{index % len(several) if isinstance(index, int) else index}"
+
+
 def _widened(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.double() if tensor.is_floating_point() else tensor
 
@@ -235,7 +238,8 @@ def _reader(node: fx.Node, module: nn.Module | None) -> Callable[[Call], None] |
     if node.op == "call_method":
         return METHODS.get(str(node.target))
     if module is None:
-        return FUNCTIONS.get(node.target) if callable(node.target) else None
+        path = f"{getattr(node.target, '__module__', '')}.{getattr(node.target, '__name__', '')}"
+        return FOREIGN.get(path) or FUNCTIONS.get(node.target) if callable(node.target) else None
     hooked = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
     return None if hooked else MODULES.get(type(module))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -23,36 +23,55 @@ def _spatial(call: Call, count: int) -> None:
 
 def _average(count: int) -> Reader:
     def read(call: Call) -> None:
-        call_with = call.setting if call.module is not None else lambda name: call.static(*AVERAGE[name])
-        if count > 1 and call_with("divisor_override") is not None:
+        setting = _settings(call, AVERAGE)
+        if count > 1 and setting("divisor_override") is not None:
             raise OpaqueError("it divides by another number than it sums")
         _spatial(call, count)
         call.emit(
-            "AveragePool",
-            [call.x],
-            kernel_shape=each(call_with("kernel_size"), count),
-            pads=each(call_with("padding"), count) * 2,
-            count_include_pad=int(call_with("count_include_pad")),
+            "AveragePool", [call.x], count_include_pad=int(setting("count_include_pad")), **_windows(setting, count)
         )
 
     return read
 
 
-AVERAGE: dict[str, tuple[int, str, Any]] = {
+def _maximum(count: int) -> Reader:
+    def read(call: Call) -> None:
+        setting = _settings(call, MAXIMUM)
+        _spatial(call, count)
+        dilations = each(setting("dilation"), count)
+        call.emit("MaxPool", [call.x], dilations=dilations, **_windows(setting, count))
+
+    return read
+
+
+WINDOW: dict[str, tuple[int, str, Any]] = {
     "kernel_size": (1, "kernel_size", None),
+    "stride": (2, "stride", None),
     "padding": (3, "padding", 0),
+}
+"""Position, name and default of the arguments that all pools share."""
+
+AVERAGE = {
+    **WINDOW,
+    "ceil_mode": (4, "ceil_mode", False),
     "count_include_pad": (5, "count_include_pad", True),
     "divisor_override": (6, "divisor_override", None),
 }
-"""Position, name and default of the arguments of F.avg_pool."""
+MAXIMUM = {**WINDOW, "dilation": (4, "dilation", 1), "ceil_mode": (5, "ceil_mode", False)}
 
 
-def _maximum(count: int) -> Reader:
-    def read(call: Call) -> None:
-        _spatial(call, count)
-        call.emit("MaxPool", [call.x])
+def _settings(call: Call, places: Mapping[str, tuple[int, str, Any]]) -> Callable[[str], Any]:
+    return call.setting if call.module is not None else lambda name: call.static(*places[name])
 
-    return read
+
+def _windows(setting: Callable[[str], Any], count: int) -> dict[str, Any]:
+    kernel, stride = setting("kernel_size"), setting("stride")
+    return {
+        "kernel_shape": each(kernel, count),
+        "strides": each(kernel if stride is None or stride == [] else stride, count),
+        "pads": each(setting("padding"), count) * 2,
+        "ceil_mode": int(setting("ceil_mode")),
+    }
 
 
 def _adaptive(count: int, kind: str) -> Reader:
@@ -60,8 +79,18 @@ def _adaptive(count: int, kind: str) -> Reader:
 
     def read(call: Call) -> None:
         _spatial(call, count)
-        ones = all(dim == 1 for dim in call.shape()[2:])
-        call.emit(f"{'Global' if ones else ''}{kind}Pool", [call.x])
+        source, target = call.extents[2:], call.shape()[2:]
+        if all(dim == 1 for dim in target):
+            call.emit(f"Global{kind}Pool", [call.x])
+            return
+        # Windows of one size, or the attribute is left out: then this is no pool that ONNX has.
+        steps = [
+            a // b
+            for a, b in zip(source, target, strict=True)
+            if isinstance(a, int) and isinstance(b, int) and a % b == 0
+        ]
+        windows: dict[str, Any] = {"kernel_shape": steps, "strides": steps} if len(steps) == count else {}
+        call.emit(f"{kind}Pool", [call.x], **windows)
 
     return read
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import nn
 
-from bnfold.fx import elementwise, layers, pooling, shaping, slicing, windows
+from bnfold.fx import elementwise, layers, normalizing, pooling, shaping, slicing, windows
 from bnfold.fx.call import Call
 
 Reader = Callable[[Call], None]
-FAMILIES = (layers, elementwise, pooling, shaping, slicing, windows)
+FAMILIES = (layers, elementwise, normalizing, pooling, shaping, slicing, windows)
 
 
 def _joined(name: str) -> dict[Any, Reader]:
@@ -24,3 +24,6 @@ MODULES: Mapping[type[nn.Module], Reader] = _joined("MODULES")
 FUNCTIONS: Mapping[Callable[..., Any], Reader] = _joined("FUNCTIONS")
 
 METHODS: Mapping[str, Reader] = _joined("METHODS")
+
+FOREIGN: Mapping[str, Reader] = _joined("FOREIGN")
+"""Functions of other libraries, by the path they are imported from."""

@@ -54,19 +54,47 @@ def _pad(call: Call, widths: Sequence[int], mode: str, value: float | None) -> N
 
 def interpolate(call: Call) -> None:
     """F.interpolate."""
-    _resize(call, call.static(3, "mode", "nearest"), antialias=bool(call.static(6, "antialias", False)))
+    corners, antialias = bool(call.static(4, "align_corners", False)), bool(call.static(6, "antialias", False))
+    # Positions follow the factor that is given, unless it is asked to be computed anew from the sizes.
+    factor = None if call.static(5, "recompute_scale_factor", False) else call.static(2, "scale_factor")
+    _resize(call, call.static(3, "mode", "nearest"), factor, corners=corners, antialias=antialias)
 
 
 def upsample_module(call: Call) -> None:
     """nn.Upsample and its relatives."""
-    _resize(call, call.setting("mode"), antialias=False)
+    factor = None if call.setting("recompute_scale_factor") else call.setting("scale_factor")
+    _resize(call, call.setting("mode"), factor, corners=bool(call.setting("align_corners")), antialias=False)
 
 
-def _resize(call: Call, mode: str, *, antialias: bool) -> None:
+def _resize(call: Call, mode: str, factor: Any, *, corners: bool, antialias: bool) -> None:
     if mode not in RESIZE_MODES:
         raise OpaqueError("it resamples in an unknown way")
-    # Weights that are normalized by division sum to 1 only nearly, like those of a cubic.
-    call.emit("Resize", [call.x], mode="cubic" if antialias else RESIZE_MODES[mode])
+    if antialias:
+        # Weights that are normalized by division sum to 1 only nearly, like those of a cubic.
+        call.emit("Resize", [call.x], mode="cubic", antialias=1)
+        return
+    spatial = list(zip(call.extents[2:], call.shape()[2:], strict=True))
+    factors = each_factor(factor, len(spatial))
+    exact = all(
+        isinstance(a, int) and isinstance(b, int) and f in (None, b / a)
+        for (a, b), f in zip(spatial, factors, strict=True)
+    )
+    if mode == "nearest":
+        where: dict[str, Any] = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    elif mode == "nearest-exact":
+        where = {"coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
+    else:
+        where = {"coordinate_transformation_mode": "align_corners" if corners else "half_pixel"}
+        where |= {"cubic_coeff_a": -0.75} if mode == "bicubic" else {}
+    sizes: dict[str, Any] = {"sizes": [b for _, b in spatial], "axes": list(range(2, call.rank()))} if exact else {}
+    call.emit("Resize", [call.x], mode=RESIZE_MODES[mode], **where, **sizes)
+
+
+def each_factor(factor: Any, count: int) -> list[float | None]:
+    """One factor per spatial axis, given as one for all or one for each; None where none is given."""
+    if isinstance(factor, tuple | list):
+        return list(factor)
+    return [factor] * count
 
 
 MODULES: dict[type[nn.Module], Reader] = {
