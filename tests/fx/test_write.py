@@ -212,4 +212,4 @@ def test_a_batch_size_that_the_module_fixes_is_left_to_torch():
 
 def test_statistics_of_the_batch_are_left_to_torch():
     with pytest.raises(NotWritableError, match="statistics of its batch"):
-        write_onnx(nn.BatchNorm2d(3, track_running_stats=False).eval(), [normal(2, 3, 4, 8)], ["x"])
+        write_onnx(nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False)).eval(), [normal(2, 3, 4, 8)], ["x"])
