@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnfold.judge import verify as verify
+    from bnfold.many import fold_many as fold_many
     from bnfold.measure import bench as bench
     from bnfold.pipeline import fold as fold
     from bnfold.pipeline import inspect as inspect
@@ -20,11 +21,12 @@ _HOMES = {
     "RawImages": "sources.raw_images",
     "bench": "measure",
     "fold": "pipeline",
+    "fold_many": "many",
     "inspect": "pipeline",
     "verify": "judge",
 }
 
-__all__ = ["FoldResult", "RawImages", "bench", "fold", "inspect", "verify"]
+__all__ = ["FoldResult", "RawImages", "bench", "fold", "fold_many", "inspect", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,8 +22,10 @@ from bnfold.cli.options import (
 
 
 def fold(
-    source: Annotated[Path, typer.Argument(help="An .onnx file, or a PyTorch .pt/.pth checkpoint.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The ONNX file to write.")],
+    sources: Annotated[
+        list[Path], typer.Argument(help="An .onnx file or PyTorch .pt/.pth checkpoint; or several, or folders of them.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The ONNX file to write; a folder for several.")],
     input_: Input = None,
     data: Data = None,
     json_: Json = None,
@@ -41,39 +43,59 @@ def fold(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, prove and measure, but write nothing.")] = False,
     verify: Annotated[bool, typer.Option(help="Prove that the model computes the same.")] = True,
-    bench: Annotated[bool, typer.Option(help="Measure latency before and after.")] = True,
+    bench: Annotated[
+        bool | None, typer.Option(help="Measure latency before and after.", show_default="bench one model, not several")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Models at a time; -1 is one per processor.")] = -1,
     seconds: Seconds = 10.0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace the output if it exists.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
 ) -> None:
     """Fold every batch normalization and per-channel affine operator that exact algebra allows."""
+    options: dict[str, Any] = {
+        "shapes": parse_shapes(input_),
+        "data": data,
+        "freeze_inputs": freeze_inputs,
+        "images": parse_images(normalize, input_layout, input_dtype),
+        "opset": opset,
+        "precision": precision,
+        "simplify": simplify,
+        "external_data": external_data,
+        "verify": verify,
+        "bench_seconds": seconds,
+        "dry_run": dry_run,
+        "force": force,
+    }
+    if len(sources) > 1 or sources[0].is_dir() or output.is_dir():
+        _many(sources, output, json_, jobs, bench=bool(bench), **options)
+    else:
+        _one(sources[0], output, json_, verbose, bench=bench is not False, **options)
+
+
+def _one(source: Path, output: Path, json_: str | None, verbose: bool, **options: Any) -> None:
     from bnfold import pipeline
     from bnfold.cli.output import progress, show
     from bnfold.report import terminal
     from bnfold.report.data import FoldDiffersError
 
-    shapes, images = parse_shapes(input_), parse_images(normalize, input_layout, input_dtype)
     try:
         with progress() as tell:
-            report = pipeline.fold(
-                source,
-                output=output,
-                shapes=shapes,
-                data=data,
-                freeze_inputs=freeze_inputs,
-                images=images,
-                opset=opset,
-                precision=precision,
-                simplify=simplify,
-                external_data=external_data,
-                verify=verify,
-                bench=bench,
-                bench_seconds=seconds,
-                dry_run=dry_run,
-                force=force,
-                progress=tell,
-            ).report
+            report = pipeline.fold(source, output=output, progress=tell, **options).report
     except FoldDiffersError as error:
         show(terminal.fold_report(error.report, verbose=verbose), error.report.to_json(), json_)
         raise
-    show(terminal.fold_report(report, verbose=verbose, dry_run=dry_run), report.to_json(), json_)
+    show(terminal.fold_report(report, verbose=verbose, dry_run=options["dry_run"]), report.to_json(), json_)
+
+
+def _many(sources: list[Path], output: Path, json_: str | None, jobs: int, **options: Any) -> None:
+    from bnfold.cli.output import counted, show
+    from bnfold.many import fold_many, models_in
+    from bnfold.report.many import summary
+
+    models = models_in(sources)
+    with counted(len(models)) as step:
+        outcomes = fold_many(models, output, jobs=jobs, finished=lambda outcome: step(outcome.source), **options)
+    show(summary(outcomes), {"models": [outcome.to_json() for outcome in outcomes]}, json_)
+    code = max(outcome.exit_code for outcome in outcomes)
+    if code:
+        raise typer.Exit(code)

@@ -40,11 +40,29 @@ def _write(path: Path, data: dict[str, Any]) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """A function that says what is being done, with a spinner; silent where stderr is not a terminal."""
+    """A function that says what is being done, beside a moving bar and the time; silent where stderr is no terminal."""
+    with _bar(None) as bar:
+        yield lambda step: bar(step, 0)
+
+
+@contextmanager
+def counted(total: int) -> Iterator[Callable[[str], None]]:
+    """A function that counts one more thing as done, beside a bar that fills; silent where stderr is no terminal."""
+    with _bar(total) as bar:
+        yield lambda step: bar(step, 1)
+
+
+@contextmanager
+def _bar(total: int | None) -> Iterator[Callable[[str, int], None]]:
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda step, advance: None
         return
     from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Console(stderr=True).status("starting") as status:
-        yield lambda step: status.update(step)
+    columns = [BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.description}")]
+    if total is not None:
+        columns.insert(1, MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("starting", total=total)
+        yield lambda step, advance: shown.update(task, description=step, advance=advance)

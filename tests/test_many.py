@@ -1,0 +1,100 @@
+"""Many models at once: all that can be folded are, and what cannot says why."""
+
+import json
+import threading
+from pathlib import Path
+
+import joblib
+import onnx
+import pytest
+
+from bnfold.errors import UsageError
+from bnfold.many import fold_many, models_in
+from bnfold.report.many import summary
+from tests.cli.conftest import small_net
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    """Two good models, one of them in a folder of its own, and two bad ones."""
+    folder = tmp_path / "zoo"
+    (folder / "inner").mkdir(parents=True)
+    onnx.save(small_net(0), folder / "a.onnx")
+    onnx.save(small_net(1), folder / "inner" / "b.onnx")
+    (folder / "bad.onnx").write_bytes(b"nothing")
+    (folder / "notes.txt").write_text("no model")
+    return folder
+
+
+def test_one_bad_file_does_not_stop_the_rest(zoo: Path, tmp_path: Path) -> None:
+    seen: list[str] = []
+    outcomes = fold_many(
+        models_in([zoo, tmp_path / "missing.onnx"]),
+        tmp_path / "out",
+        jobs=1,
+        finished=lambda outcome: seen.append(outcome.source),
+        verify=False,
+    )
+    assert [(Path(o.source).name, o.exit_code) for o in outcomes] == [
+        ("a.onnx", 0),
+        ("bad.onnx", 3),
+        ("b.onnx", 0),
+        ("missing.onnx", 3),
+    ]
+    assert sorted(seen) == sorted(outcome.source for outcome in outcomes)
+    for outcome in outcomes:
+        stored = json.loads(Path(outcome.output).with_suffix(".json").read_text())
+        assert stored == outcome.to_json()
+        assert Path(outcome.output).exists() == (outcome.exit_code == 0)
+    assert outcomes[0].report is not None
+    assert outcomes[0].report["affine"] == {"before": 1, "removed": 1, "after": 0}
+    assert "not a valid ONNX model" in (outcomes[1].error or "")
+    shown = summary(outcomes)
+    assert "2 of 4 models written" in str(shown[-1])
+    assert any("missing.onnx does not exist" in str(part) for part in shown)
+
+
+def test_what_exists_is_kept(zoo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("a.onnx", "a.json"):
+        (out / name).write_bytes(b"precious")
+    outcomes = fold_many([zoo / "a.onnx"], out, jobs=1, verify=False)
+    assert [outcome.exit_code for outcome in outcomes] == [2]
+    assert [(out / name).read_bytes() for name in ("a.onnx", "a.json")] == [b"precious"] * 2
+
+
+def test_equal_names_are_told_apart(tmp_path: Path) -> None:
+    for name in ("x/net.onnx", "y/net.onnx", "net.onnx"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        onnx.save(small_net(), tmp_path / name)
+    sources = [Path(name) for name in ("x/net.onnx", "y/net.onnx", "net.onnx", "net.pt")]
+    from bnfold.many import _names
+
+    assert len(set(_names(sources))) == 4
+    assert _names([Path("a.onnx"), Path("b.pt")]) == ["a.onnx", "b.onnx"]
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no model"):
+        models_in([tmp_path])
+
+
+def test_an_impossible_folder_is_refused(zoo: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be made"):
+        fold_many([zoo / "a.onnx"], tmp_path / "no" / "where", jobs=1)
+
+
+def test_joblib_chooses_the_backend(zoo: Path, tmp_path: Path) -> None:
+    """Whatever the context says, as with Dask and Ray."""
+    threads: set[str] = set()
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        fold_many(
+            models_in([zoo]),
+            tmp_path / "out",
+            jobs=2,
+            verify=False,
+            progress=lambda step: threads.add(threading.current_thread().name),
+        )
+    assert threads
+    assert "MainThread" not in threads
