@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -46,6 +46,39 @@ class Computed:
 
 
 @dataclass(frozen=True)
+class Quantization:
+    """How a constant is stored: integers times scales.
+
+    Attributes:
+        scales: float64, of the rank of the constant, one value per block.
+        blocks: extents of the blocks of elements that share a scale.
+        divisible: whether one scale for the whole constant may become one per index of any axis.
+    """
+
+    scales: NDArray[np.float64]
+    blocks: tuple[int, ...]
+    divisible: bool = False
+
+    def blocks_for(self, axis: int) -> tuple[int, ...]:
+        """The blocks where scales along `axis` are asked for."""
+        return tuple(1 if self.divisible and i == axis else block for i, block in enumerate(self.blocks))
+
+
+def spread(values: NDArray[Any], blocks: Sequence[int], shape: Sequence[int]) -> NDArray[Any]:
+    """One value per block as an array of `shape`, with one per element.
+
+    Args:
+        values: of the rank of the result; an extent of 1 stands for all blocks along an axis.
+        blocks: extents of the blocks.
+        shape: of the result, which may be a view of less.
+    """
+    for axis, block in enumerate(blocks):
+        if values.shape[axis] > 1 and block > 1:
+            values = values.repeat(block, axis).take(range(shape[axis]), axis)
+    return np.broadcast_to(values, tuple(shape))
+
+
+@dataclass(frozen=True)
 class Tensor:
     """One tensor of a network.
 
@@ -55,6 +88,7 @@ class Tensor:
         floating: whether its elements are of a floating-point type.
         constant: the value, if it is fixed and no caller may override it.
         overridable: whether it has a value that a caller may override.
+        quantization: how the constant is stored, where that is as integers times scales.
     """
 
     name: str
@@ -62,6 +96,7 @@ class Tensor:
     floating: bool = True
     constant: Constant | None = None
     overridable: bool = False
+    quantization: Quantization | None = None
 
     def extent(self, axis: int) -> int | None:
         """The extent along `axis` if it is known."""

@@ -16,7 +16,7 @@ from bnfold import linear
 from bnfold.affine import Affine, Array
 from bnfold.errors import BnfoldError
 from bnfold.gauge.rules.affine import DEFAULT_EPSILON, affine_of, compressed
-from bnfold.network import Computed, Node, Tensor
+from bnfold.network import Computed, Node, Tensor, spread
 from bnfold.plan import Plan, Unit
 
 
@@ -47,6 +47,51 @@ def new_constants(node: Node, plan: Plan) -> Mapping[int, Computed]:
     if node.op in ("Conv", "ConvTranspose"):
         return _convolution(node, plan)
     return _gemm(node, plan) if node.op == "Gemm" else _matmul(node, plan)
+
+
+def new_scales(node: Node, plan: Plan) -> Mapping[int, Array]:
+    """What the scales of a linear layer's quantized constants become, by input index, where the integers may stay.
+
+    A weight is always among them; a bias is if it is only multiplied, by what its blocks and positive scales have room
+    for. All other constants are those of `new_constants`.
+
+    Args:
+        node: one of `plan.rewritten`.
+        plan: the units of its input and output.
+
+    Returns:
+        float64, of the rank of the constant; where one scale became many they vary along one axis.
+    """
+    if node.name not in plan.linear:
+        return {}
+    found = {}
+    shifted = any(_unit(plan, tensor).offset.any() for tensor in (*node.inputs[:2], *node.outputs))
+    for index, tensor in enumerate(node.inputs):
+        quantization = None if tensor is None else tensor.quantization
+        if tensor is None or quantization is None or (index == 2 and shifted):
+            continue
+        shape, axis = _shape(node, index), 0 if index == 2 else _produced_axis(node)
+        old = Computed.of(spread(quantization.scales, quantization.blocks, shape))
+        inputs = (*node.inputs[:index], replace(tensor, constant=old), *node.inputs[index + 1 :])
+        every = new_constants(replace(node, inputs=inputs), plan)[index].numpy()
+        blocks = quantization.blocks_for(axis)
+        if index == 2 and (every.shape != shape or not (every > 0).all()):
+            continue
+        new = every[tuple(slice(None, None, block) for block in blocks)]
+        if quantization.divisible and (new == new.flat[0]).all():
+            new = new[tuple(slice(0, 1) for _ in shape)]
+        if index != 2 or (spread(new, quantization.blocks_for(axis), shape) == every).all():
+            found[index] = new
+    return found
+
+
+def _produced_axis(node: Node) -> int:
+    """The axis of a linear layer's weight that leads to its output channels."""
+    if node.op == "MatMul":
+        return 0 if node.inputs[0] is not None and node.inputs[0].constant is not None else 1
+    if node.op == "Gemm":
+        return 0 if node.attributes.get("transB", 0) else 1
+    return 1 if node.op == "ConvTranspose" else 0
 
 
 def composed_constants(nodes: Sequence[Node], plan: Plan) -> Mapping[int, Computed]:

@@ -182,8 +182,8 @@ def fold(model: onnx.ModelProto, withdrawn: Mapping[str, Reason] | None = None) 
     while True:
         plan = solve(facts.network, refused)
         rounded, sites = _prepared(model)
-        apply_plan(rounded, sites, plan)
         try:
+            apply_plan(rounded, sites, plan)
             for value in rounded.graph.initializers.values():
                 assert value.const_value is not None
                 value.const_value.numpy()

@@ -127,7 +127,9 @@ class Search:
         if candidate.y.name in self.units.outputs or len(varying) > 1:
             return False
         for node in readers:
-            if node.name not in self.units.linear or (varying and contracted_axis(node, rank) != varying[0]):
+            if node.name not in self.units.linear - self.units.quantized or (
+                varying and contracted_axis(node, rank) != varying[0]
+            ):
                 return False
         dead = np.broadcast_to(candidate.dead, candidate.y_gauge.shape)
         affine = candidate.affine

@@ -72,6 +72,7 @@ class Units:
     candidates: list[Candidate] = field(default_factory=list)
     refused: dict[str, Code] = field(default_factory=dict)
     linear: set[str] = field(default_factory=set)
+    quantized: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
     statistics: dict[str, Statistics] = field(default_factory=dict)
     operands: dict[str, dict[int, Ids]] = field(default_factory=dict)

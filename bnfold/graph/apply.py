@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import onnx_ir as ir
 
+from bnfold.affine import Array
 from bnfold.graph.bodies import graphs, remove_unused
 from bnfold.graph.facts import Facts
+from bnfold.graph.quantized import copied, dequantized, is_constant, stored_type
 from bnfold.graph.tensors import constant_tensor, set_exact
-from bnfold.network import Computed, Node
+from bnfold.network import Computed, Constant, Node
 from bnfold.plan import Plan
-from bnfold.rewrite import composed_constants, new_constants, role
+from bnfold.rewrite import OutOfRangeError, composed_constants, new_constants, new_scales, role, rounded
 
 
 def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> None:
@@ -25,6 +28,9 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> None:
         model: the model that `facts` were read from.
         facts: its facts.
         plan: what to do.
+
+    Raises:
+        OutOfRangeError: a scale of a quantized weight would not be positive in the stored type.
     """
     editor = _Editor(model, facts, plan)
     for node in facts.network.nodes:
@@ -48,22 +54,65 @@ class _Editor:
     def rewrite(self, node: Node) -> None:
         """Give a linear layer, or an affine operator that stays, its constants for the new units."""
         site, *adds = self._facts.nodes[node.name]
-        constants = dict(new_constants(node, self._plan))
-        bias = constants.pop(2, None) if node.op == "MatMul" else None
-        for index, constant in constants.items():
-            self._write(node, site, index, constant, role(node, index))
+        constants, scales = new_constants(node, self._plan), new_scales(node, self._plan)
         if node.op == "Gemm" and 2 in constants:
             site.attributes["beta"] = ir.AttrFloat32("beta", 1.0)
-        if bias is not None and adds:
-            index = 1 if adds[0].inputs[0] is site.outputs[0] else 0
-            stored = constant_tensor(adds[0].inputs[index])
-            assert stored is not None
-            if math.prod(bias.shape) == stored.size:
-                bias = _reshaped(bias, tuple(stored.shape.numpy()))
-            self._write(node, adds[0], index, bias, role(node, 2))
-            site.outputs[0].name = self._new_name(f"{node.name}.product")
-        elif bias is not None:
-            self._add_bias(node, site, bias)
+        for index, constant in constants.items():
+            behind = node.op == "MatMul" and index == 2
+            reader = adds[0] if behind and adds else site
+            slot = next(i for i, value in enumerate(reader.inputs) if value is not site.outputs[0]) if behind else index
+            if index in scales:
+                self._rescale(node, reader, slot, scales[index])
+            elif not behind:
+                self._write(node, site, index, constant, role(node, index))
+            elif adds:
+                old = node.inputs[2]
+                assert old is not None
+                assert old.constant is not None
+                self._write(node, reader, slot, _like(constant, old.constant), role(node, 2))
+            else:
+                self._add_bias(node, site, constant)
+            if behind and adds:
+                site.outputs[0].name = self._new_name(f"{node.name}.product")
+
+    def _rescale(self, node: Node, site: ir.Node, index: int, scales: Array) -> None:
+        """Change the scales of a quantized constant; where others read it too, of a DequantizeLinear of its own."""
+        value = site.inputs[index]
+        found = dequantized(value)
+        assert value is not None
+        assert found is not None
+        if scales.shape == found.quantization.scales.shape and (scales == found.quantization.scales).all():
+            return
+        dequantize, called = found.node, role(node, index)
+        if len(value.uses()) > 1 or value.is_graph_output() or dequantize.graph is not site.graph:
+            dequantize = copied(dequantize, f"{node.name}.{called}.dequantized")
+            assert site.graph is not None
+            site.graph.insert_before(site, dequantize)
+            dequantize.outputs[0].name = self._new_name(f"{node.name}.{called}")
+            site.replace_input_with(index, dequantize.outputs[0])
+        stored = constant_tensor(dequantize.inputs[1])
+        assert stored is not None
+        if scales.size > found.quantization.scales.size:
+            axis = int(np.argmax(scales.shape))
+            dequantize.attributes["axis"] = ir.AttrInt64("axis", axis)
+            self._repeat_zero_point(node, dequantize, scales.size, called)
+        shape = scales.shape if found.node.attributes.get_int("block_size", 0) else (scales.size,)
+        if scales.size == 1:
+            shape = tuple(stored.shape.numpy())
+        if not (rounded(node.name, scales, stored.dtype.numpy()).astype(np.float64) > 0).all():
+            raise OutOfRangeError(node.name)
+        self._write(node, dequantize, 1, Computed.of(scales.reshape(shape)), f"{called}.scale")
+
+    def _repeat_zero_point(self, node: Node, dequantize: ir.Node, count: int, called: str) -> None:
+        """One zero point per scale."""
+        old = dequantize.inputs[2] if len(dequantize.inputs) > 2 else None
+        stored = constant_tensor(old)
+        if stored is not None:
+            name = self._new_name(f"{node.name}.{called}.zero_point")
+            tensor = ir.tensor(stored.numpy().reshape(1).repeat(count), dtype=stored.dtype, name=name)
+            value = ir.Value(name=name, const_value=tensor, shape=ir.Shape([count]), type=ir.TensorType(stored.dtype))
+            self._graph.register_initializer(value)
+            dequantize.replace_input_with(2, value)
 
     def _add_bias(self, node: Node, site: ir.Node, bias: Computed) -> None:
         """Put a constant behind a MatMul that has none: as a Gemm where the input is a matrix, else as an Add."""
@@ -74,7 +123,7 @@ class _Editor:
         else:
             made = ir.Node("", "Add", [product, None], name=f"{node.name}.bias")
         _put_after(site, made)
-        weight = next(value for value in site.inputs if constant_tensor(value) is not None)
+        weight = next(value for value in site.inputs if is_constant(value))
         self._write(node, made, len(made.inputs) - 1, bias, "bias", like=weight)
         result = made.outputs[0]
         _take_over(product, result)
@@ -90,11 +139,11 @@ class _Editor:
     ) -> None:
         """Store a constant of the graph as an input of `site`, in place where nobody else reads the old one."""
         old = site.inputs[index] if index < len(site.inputs) else None
-        pattern = constant_tensor(old) or constant_tensor(like or site.inputs[1])
-        assert pattern is not None
+        dtype = stored_type(old) or stored_type(like or site.inputs[1])
+        assert dtype is not None
         mine = old is not None and old.is_initializer() and old.graph is self._graph and len(old.uses()) == 1
         value = old if old is not None and mine else ir.Value(name=self._new_name(f"{node.name}.{called}"))
-        set_exact(value, constant, pattern.dtype, node.name)
+        set_exact(value, constant, dtype, node.name)
         if value is not old:
             self._graph.register_initializer(value)
             site.resize_inputs(max(len(site.inputs), index + 1))
@@ -113,7 +162,7 @@ class _Editor:
         of the graph.
         """
         y = site.outputs[0]
-        x = next(value for value in site.inputs if value is not None and constant_tensor(value) is None)
+        x = next(value for value in site.inputs if value is not None and not is_constant(value))
         captured = x.graph is not site.graph
         anchored = captured or x.is_graph_input() or x.is_graph_output() or x.producer() is None
         if y.is_graph_output() and anchored:
@@ -130,7 +179,7 @@ class _Editor:
         by_name = {node.name: node for node in self._facts.network.nodes}
         nodes = [by_name[name] for name in names]
         (site,) = self._facts.nodes[host]
-        index, data = next((i, v) for i, v in enumerate(site.inputs) if v is not None and constant_tensor(v) is None)
+        index, data = next((i, v) for i, v in enumerate(site.inputs) if v is not None and not is_constant(v))
         made = ir.Node("", "BatchNormalization", [data, None, None, None, None], name=site.name)
         _put_after(site, made)
         pattern = site.inputs[1] if site.op_type == "BatchNormalization" else site.inputs[1 - index]
@@ -150,7 +199,11 @@ class _Editor:
                     value.name = self._new_name(f"{value.name}.folded")
 
 
-def _reshaped(constant: Computed, shape: tuple[int, ...]) -> Computed:
+def _like(constant: Computed, old: Constant) -> Computed:
+    """The constant in the shape of the one whose place it takes, where that has as many elements."""
+    shape = tuple(int(extent) for extent in old.shape)
+    if math.prod(shape) != math.prod(constant.shape):
+        return constant
     return Computed(shape, lambda: constant.numpy().reshape(shape))
 
 

@@ -10,9 +10,10 @@ import onnx_ir as ir
 
 from bnfold.gauge.rules.affine import elements
 from bnfold.graph.bodies import bodies
+from bnfold.graph.quantized import dequantized
 from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
 from bnfold.graph.tensors import FLOATS, constant_tensor, exact_of
-from bnfold.network import Network, Node, Tensor
+from bnfold.network import Constant, Network, Node, Tensor
 
 
 @dataclass(frozen=True)
@@ -120,15 +121,22 @@ class _Reader:
             if constant is not None:
                 shape, dtype = tuple(constant.shape), constant.dtype
                 constant = exact_of(value) or constant
+            found = dequantized(value, self.model.opset_imports.get("", 1)) if constant is None else None
+            if found is not None:
+                shape, dtype, constant = found.shape, found.dtype, found
             overridable = value.is_graph_input() and value.is_initializer()
-            self.tensors[name] = Tensor(name, shape, dtype in FLOATS, constant, overridable)
+            quantization = None if found is None else found.quantization
+            self.tensors[name] = Tensor(name, shape, dtype in FLOATS, constant, overridable, quantization)
         return self.tensors[name]
+
+    def _constant(self, value: ir.Value | None) -> Constant | None:
+        return None if value is None else self._tensor(value).constant
 
     def _bias_of(self, node: ir.Node) -> ir.Node | None:
         """The Add that alone reads a MatMul by constant matrices and adds one constant per feature."""
         if node.op_type != "MatMul" or node.domain not in ("", "ai.onnx"):
             return None
-        product, weights = node.outputs[0], [constant_tensor(value) for value in node.inputs]
+        product, weights = node.outputs[0], [self._constant(value) for value in node.inputs]
         users = product.consumers()
         if (weights[0] is None) == (weights[1] is None) or len(users) != 1 or product.is_graph_output():
             return None
@@ -137,11 +145,11 @@ class _Reader:
             return None
         if add.attributes.get_int("broadcast", 0):
             return None
-        bias = constant_tensor(_other(add, product))
+        bias = self._constant(_other(add, product))
         shape = self.known.get(product.name or "", UNKNOWN).shape
         if bias is None or shape is None or len(bias.shape) > len(shape):
             return None
-        stack = list((weights[0] or weights[1]).numpy().shape)  # type: ignore[union-attr]
+        stack = [int(extent) for weight in weights if weight is not None for extent in weight.shape]
         room = [*stack[:-1], 1] if weights[1] is None else [*stack[:-2], 1, stack[-1]]
         features = -2 if weights[1] is None else -1
         extents = [1] * (len(room) - len(bias.shape)) + list(bias.shape)

@@ -23,7 +23,7 @@ def _gauges(node: Node, units: Units, xs: list[Tensor]) -> list[Ids]:
     shape = np.broadcast_shapes(*(units.of(x).shape for x in xs))
     gauges = []
     for index, x in enumerate(xs):
-        if x.constant is None or not x.floating:
+        if x.constant is None or x.quantization is not None or not x.floating:
             gauges.append(units.of(x))
             continue
         extents = (1,) * (len(shape) - len(x.constant.shape)) + tuple(x.constant.shape)

@@ -9,17 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from bnfold.gauge.rules import quantized
 from bnfold.gauge.rules.arithmetic import matrix_product
 from bnfold.gauge.units import Units
 from bnfold.network import Node, OpaqueError, Tensor
 
 
-def _weight(node: Node, index: int = 1) -> tuple[int, ...]:
-    """The shape of a constant weight."""
+def _weight(node: Node, index: int = 1) -> tuple[Tensor, tuple[int, ...]]:
+    """A constant weight, and its shape."""
     weight = node.input(index)
     if weight is None or weight.constant is None:
         raise OpaqueError
-    return tuple(int(extent) for extent in weight.constant.shape)
+    return weight, tuple(int(extent) for extent in weight.constant.shape)
 
 
 def _activation(node: Node) -> tuple[Tensor, Tensor]:
@@ -30,18 +31,30 @@ def _activation(node: Node) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def _emit(node: Node, units: Units, axis: int, rank: int, features: int) -> int:
-    """Tie the input's units off the contracted axis, give the output units of its own; returns the demand."""
+def _emit(node: Node, units: Units, weight: Tensor, axis: int, shape: Sequence[int], contracted: int) -> None:
+    """Tie the input's units off the contracted axis, give the output units of its own.
+
+    Args:
+        node, units: where, and what the equations go to.
+        weight: the constant weight.
+        axis: the axis of the input that is contracted.
+        shape: of the output's units.
+        contracted: the axis of the weight that leads to the input channels.
+    """
     x, y = _activation(node)
     reads = units.demand(node, "mixes all channels, whose elements must share their units")
-    gauge = units.of(x)
-    units.along(reads, gauge, axis)
-    shape = [1] * rank
-    shape[axis] = features
-    units.gauges[y.name] = units.fresh(shape, free=True)
+    inputs = units.along(reads, units.of(x), axis)
+    outputs = units.gauges[y.name] = units.fresh(shape, free=True)
+    quantized.bind(
+        node, units, weight, inputs, outputs, contracted=contracted, groups=int(node.attributes.get("group", 1))
+    )
+    _found(node, units, y)
+
+
+def _found(node: Node, units: Units, y: Tensor) -> None:
     units.linear.add(node.name)
-    units.linear_outputs.add(y.name)
-    return reads
+    if node.name not in units.quantized:
+        units.linear_outputs.add(y.name)
 
 
 def _check_bias(node: Node, features: int) -> None:
@@ -52,39 +65,30 @@ def _check_bias(node: Node, features: int) -> None:
 
 def conv(node: Node, units: Units) -> None:
     """Conv: weight [Cout, Cin/group, *kernel], contracted and produced axis 1."""
-    weight = _weight(node)
-    _check_bias(node, weight[0])
-    _emit(node, units, 1, len(weight), weight[0])
-    if pads_with_zeros(node, weight[2:]):
+    weight, shape = _weight(node)
+    _check_bias(node, shape[0])
+    _emit(node, units, weight, 1, (1, shape[0], *(1 for _ in shape[2:])), contracted=1)
+    if pads_with_zeros(node, shape[2:]):
         x, _ = _activation(node)
         units.no_shift(units.demand(node, "pads with zeros, which a shift would change"), units.of(x))
 
 
 def conv_transpose(node: Node, units: Units) -> None:
     """ConvTranspose: weight [Cin, Cout/group, *kernel]; outputs near the border see fewer inputs."""
-    weight = _weight(node)
-    features = weight[1] * int(node.attributes.get("group", 1))
+    weight, shape = _weight(node)
+    features = shape[1] * int(node.attributes.get("group", 1))
     _check_bias(node, features)
-    _emit(node, units, 1, len(weight), features)
-    if not _every_output_sees_the_whole_kernel(node, weight[2:]):
+    _emit(node, units, weight, 1, (1, features, *(1 for _ in shape[2:])), contracted=0)
+    if not _every_output_sees_the_whole_kernel(node, shape[2:]):
         x, _ = _activation(node)
         units.no_shift(units.demand(node, "sums a varying number of inputs, which a shift would change"), units.of(x))
 
 
 def gemm(node: Node, units: Units) -> None:
     """Gemm: alpha * A' B' + beta * C with constant B and C; the produced axis is 1."""
-    weight = _weight(node)
-    transposed = bool(node.attributes.get("transA", 0))
-    features = weight[0] if node.attributes.get("transB", 0) else weight[1]
-    x, y = _activation(node)
-    if transposed:
-        reads = units.demand(node, "mixes all channels, whose elements must share their units")
-        units.along(reads, units.of(x), 0)
-        units.gauges[y.name] = units.fresh((1, features), free=True)
-        units.linear.add(node.name)
-        units.linear_outputs.add(y.name)
-    else:
-        _emit(node, units, 1, 2, features)
+    weight, shape = _weight(node)
+    contracted = 1 if node.attributes.get("transB", 0) else 0
+    _emit(node, units, weight, contracted_axis(node, 2), (1, shape[1 - contracted]), contracted)
 
 
 def matmul(node: Node, units: Units) -> None:
@@ -96,26 +100,28 @@ def matmul(node: Node, units: Units) -> None:
         matrix_product(node, units)
         return
     left = node.inputs[0] is not None and node.inputs[0].constant is not None
-    weight = _weight(node, 0 if left else 1)
+    weight, extents = _weight(node, 0 if left else 1)
     x, y, bias = node.inputs[1 if left else 0], node.outputs[0], node.input(2)
     if x is None or y is None or x.constant is not None or (bias is not None and bias.constant is None):
         raise OpaqueError
-    if node.version < 7 or x.shape is None or not 2 <= len(weight) <= len(x.shape):
+    if node.version < 7 or x.shape is None or not 2 <= len(extents) <= len(x.shape):
+        raise OpaqueError
+    if weight.quantization is not None and len(extents) > 2:
         raise OpaqueError
     rank = len(x.shape)
-    contracted, features = (-2, weight[-2]) if left else (-1, weight[-1])
+    contracted, features = (-2, extents[-2]) if left else (-1, extents[-1])
     shape = [1] * rank
-    for axis in range(3, len(weight) + 1):
-        if weight[-axis] > 1 and x.extent(-axis) != weight[-axis]:
+    for axis in range(3, len(extents) + 1):
+        if extents[-axis] > 1 and x.extent(-axis) != extents[-axis]:
             raise OpaqueError
-        shape[-axis] = weight[-axis]
+        shape[-axis] = extents[-axis]
     stacked = [axis for axis in range(rank) if shape[axis] > 1]
     shape[contracted] = features
     mixes = units.demand(node, "mixes all channels, whose elements must share their units")
-    units.along(mixes, units.of(x), contracted, *stacked)
-    units.gauges[y.name] = units.fresh(shape, free=True)
-    units.linear.add(node.name)
-    units.linear_outputs.add(y.name)
+    inputs = units.along(mixes, units.of(x), contracted, *stacked)
+    outputs = units.gauges[y.name] = units.fresh(shape, free=True)
+    quantized.bind(node, units, weight, inputs, outputs, contracted=1 if left else 0)
+    _found(node, units, y)
 
 
 def contracted_axis(node: Node, rank: int) -> int:

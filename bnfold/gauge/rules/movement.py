@@ -74,7 +74,7 @@ def concat(node: Node, units: Units) -> None:
         return
     shape = list(np.broadcast_shapes(*(_off_axis(gauge, axis) for gauge in gauges)))
     for index, x in enumerate(xs):
-        if x.constant is not None and x.floating:
+        if x.constant is not None and x.floating and x.quantization is None:
             extents = enumerate(x.constant.shape)
             room = [extent if i == axis or shape[i] > 1 else 1 for i, extent in extents]
             gauges[index] = units.operand(node, index, room)
