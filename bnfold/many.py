@@ -131,7 +131,7 @@ def _fold(source: Path, target: Path, options: Mapping[str, Any]) -> Outcome:
     report: Mapping[str, Any] | None = None
     code, sentence = 0, None
     try:
-        report = fold(source, output=target, **options).report.to_json()
+        report = fold(source, output=target, **{**options, "keep_model": False}).report.to_json()
     except FoldDiffersError as error:
         code, sentence, report = error.exit_code, str(error), error.report.to_json()
     except BnfoldError as error:

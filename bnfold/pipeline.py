@@ -81,6 +81,7 @@ def fold(
     bench_seconds: float = 10.0,
     dry_run: bool = False,
     force: bool = False,
+    keep_model: bool = True,
     progress: Progress | None = None,
 ) -> FoldResult:
     """Fold every batch normalization and per-channel affine operator that exact algebra allows.
@@ -103,6 +104,7 @@ def fold(
         bench_seconds: how long to measure.
         dry_run: do everything except writing `output`.
         force: replace `output` if it exists.
+        keep_model: return the folded model; False saves its memory where only the file matters.
         progress: called with the name of each step.
 
     Raises:
@@ -156,7 +158,7 @@ def fold(
             report = replace(report, benchmark=result, left_by_onnxruntime=left)
         if target is not None and not dry_run:
             save.publish(staged, target)
-        return FoldResult(_in_memory(planned.folded), planned.plan, report)
+        return FoldResult(_in_memory(planned.folded) if keep_model else None, planned.plan, report)
 
 
 def _workplace(target: Path | None, dry_run: bool) -> AbstractContextManager[Path]:

@@ -34,3 +34,16 @@ def test_unknown_names_are_attribute_errors() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = bnfold.nothing
+
+
+def test_sympy_waits_for_its_first_use() -> None:
+    """It is slow to import, and no command needs it unless a shape does; used, it is the real one."""
+    code = "from bnfold.cli.deferred import defer; defer()\nimport onnx_ir\n"
+    script = f"{code}import sys\nassert 'sympy.core' not in sys.modules\nprint(onnx_ir.SymbolicDim('n') + 1)\n"
+    script += "import sympy\nassert 'sympy.core' in sys.modules and sympy.Symbol('n') + 0 == sympy.Symbol('n')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "n + 1\n"), done.stderr
+
+
+def test_a_verdict_imports_no_interpreter() -> None:
+    assert "onnx" not in imported_by("import bnfold.verification.verdict")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from bnfold.cli import guard
 from bnfold.cli.bench import bench
+from bnfold.cli.deferred import defer
 from bnfold.cli.fold import fold
 from bnfold.cli.inspect import inspect
 from bnfold.cli.verify import verify
@@ -51,6 +53,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Unicode still gets its report
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)  # clean up as after Ctrl-C
+    defer()
     try:
         app()
     except KeyboardInterrupt:

@@ -65,6 +65,7 @@ def fold(
         "bench_seconds": seconds,
         "dry_run": dry_run,
         "force": force,
+        "keep_model": False,
     }
     if len(sources) > 1 or sources[0].is_dir() or output.is_dir():
         _many(sources, output, json_, jobs, bench=bool(bench), **options)

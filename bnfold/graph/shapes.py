@@ -43,7 +43,7 @@ def _without_weights(model: ir.Model) -> ir.Model:
     for value in list(copy.graph.initializers.values()):
         tensor = value.const_value
         if tensor is not None and tensor.size > _SMALL:
-            value.shape, value.dtype = ir.Shape(tensor.numpy().shape), tensor.dtype
+            value.shape, value.dtype = ir.Shape(tensor.shape.numpy()), tensor.dtype
             del copy.graph.initializers[value.name or ""]
             if not value.is_graph_input():
                 copy.graph.inputs.append(value)

@@ -105,7 +105,7 @@ class FoldResult:
 
     Attributes:
         model: the folded model, weights in its stored types: an `onnx_ir.Model`, or an `nn.Module` if one was folded
-            with example inputs.
+            with example inputs; None if it was not to be kept.
         plan: every decision, and the units of every tensor.
         report: counts, proof and latency, with `to_json()`.
     """

@@ -1,9 +1,24 @@
-"""Prove numerically that two models compute the same; see `verify` for the steps."""
+"""Prove numerically that two models compute the same; see `verify` for the steps.
 
-from bnfold.verification.inputs import Batch, Data, InputSpec, load_data, make_batches, resolve, specs_of
-from bnfold.verification.reference import Float64Error, Reference
-from bnfold.verification.verdict import Accuracy, Algebra, Rounding, Verification, not_run
-from bnfold.verification.verify import verify_files, verify_fold
+A name is imported when it is asked for: a fold that is not verified needs the words of a verdict, but no interpreter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bnfold.verification.inputs import Batch, Data, InputSpec, load_data, make_batches, resolve, specs_of
+    from bnfold.verification.reference import Float64Error, Reference
+    from bnfold.verification.verdict import Accuracy, Algebra, Rounding, Verification, not_run
+    from bnfold.verification.verify import verify_files, verify_fold
+
+_HOMES = {
+    "inputs": ("Batch", "Data", "InputSpec", "load_data", "make_batches", "resolve", "specs_of"),
+    "reference": ("Float64Error", "Reference"),
+    "verdict": ("Accuracy", "Algebra", "Rounding", "Verification", "not_run"),
+    "verify": ("verify_files", "verify_fold"),
+}
 
 __all__ = [
     "Accuracy",
@@ -23,3 +38,12 @@ __all__ = [
     "verify_files",
     "verify_fold",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
