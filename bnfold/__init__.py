@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnfold.judge import verify as verify
+    from bnfold.judge import verify_certificate as verify_certificate
     from bnfold.many import fold_many as fold_many
     from bnfold.measure import bench as bench
     from bnfold.pipeline import fold as fold
@@ -24,9 +25,10 @@ _HOMES = {
     "fold_many": "many",
     "inspect": "pipeline",
     "verify": "judge",
+    "verify_certificate": "judge",
 }
 
-__all__ = ["FoldResult", "RawImages", "bench", "fold", "fold_many", "inspect", "verify"]
+__all__ = ["FoldResult", "RawImages", "bench", "fold", "fold_many", "inspect", "verify", "verify_certificate"]
 
 
 def __getattr__(name: str) -> Any:

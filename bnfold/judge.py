@@ -11,6 +11,7 @@ from bnfold import sources
 from bnfold.sources.onnx import load
 
 if TYPE_CHECKING:
+    from bnfold.proof.checker import Proof
     from bnfold.verification.verdict import Verification
 
 
@@ -44,3 +45,32 @@ def verify(
         batches = make_batches(specs, overrides=first.shapes)
         samples = None if data is None else load_data(Path(data), specs)
         return verify_files(first.path, second.path, batches, samples)
+
+
+def verify_certificate(
+    reference: Any,
+    candidate: Any,
+    certificate: str | Path,
+    *,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> Proof:
+    """Check that a certificate proves `candidate` to compute what `reference` computes, for every input.
+
+    Nothing is run and nothing sampled; what is proved, and what not, says docs/certificate.md.
+
+    Args:
+        reference, candidate: the two files that the certificate was written for.
+        certificate: what `fold` wrote.
+        shapes: input shapes by name, if the reference is a PyTorch checkpoint that does not tell them.
+
+    Raises:
+        UsageError: the certificate is about other files.
+        SourceError: a file is missing, damaged or not supported.
+    """
+    from bnfold.proof.certificate import read
+    from bnfold.proof.checker import check_files
+
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(sources.opened(model, shapes)) for model in (reference, candidate))
+        claims = read(Path(certificate), Path(reference), Path(candidate))
+        return check_files(first.path, second.path, claims)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import onnx_ir as ir
 
 from bnfold import save, sources
-from bnfold.errors import UsageError
+from bnfold.errors import SourceError, UsageError
 from bnfold.graph.apply import apply_plan
 from bnfold.graph.bodies import name_apart
 from bnfold.graph.facts import Facts, read_facts
@@ -20,14 +20,18 @@ from bnfold.graph.prepare import prepare
 from bnfold.graph.tensors import unrounded
 from bnfold.in_range import solve_in_range
 from bnfold.plan import Plan
+from bnfold.proof.certificate import Certificate
+from bnfold.proof.certificate import write as write_certificate
+from bnfold.proof.issue import issue
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
 from bnfold.sources import Source
-from bnfold.sources.onnx import load
+from bnfold.sources.onnx import defaulted_inputs, load
 from bnfold.sources.raw_images import RawImages, check_against_unchanged, taking
 from bnfold.verification.verdict import Verification, not_run
 
 if TYPE_CHECKING:
     from bnfold.latency.bench import BenchResult
+    from bnfold.proof.checker import Proof
     from bnfold.verification.inputs import Batch, Data
 
 Progress = Callable[[str], None]
@@ -42,6 +46,7 @@ class _Planned:
     plan: Plan
     folded: ir.Model
     inlined: int
+    certificate: Certificate
 
 
 def inspect(
@@ -79,6 +84,7 @@ def fold(
     verify: bool = True,
     bench: bool = False,
     bench_seconds: float = 10.0,
+    certificate: str | Path | None = None,
     dry_run: bool = False,
     force: bool = False,
     keep_model: bool = True,
@@ -102,6 +108,7 @@ def fold(
         verify: prove that the model computes the same; nothing is written when it does not.
         bench: measure latency on ONNX Runtime before and after.
         bench_seconds: how long to measure.
+        certificate: where to write the claims of the proof for every input, which `verify_certificate` checks again.
         dry_run: do everything except writing `output`.
         force: replace `output` if it exists.
         keep_model: return the folded model; False saves its memory where only the file matters.
@@ -109,13 +116,20 @@ def fold(
 
     Raises:
         NotEquivalentError: the proof failed; its `report` attribute holds the numbers.
-        UsageError: the output exists or cannot be written, or a shape does not fit.
+        UsageError: the output exists or cannot be written, a shape does not fit, or options exclude each other.
         SourceError: the source is missing, damaged or not supported.
         MissingExtraError: PyTorch is needed and not installed.
     """
     tell = progress or (lambda _: None)
     if simplify and precision is not None:
         raise UsageError("--simplify and --precision exclude each other: onnxsim rounds what float16 needs unrounded.")
+    if certificate is not None and (
+        simplify or precision is not None or opset is not None or images is not None or output is None
+    ):
+        raise UsageError(
+            "A certificate is about the source and the folded file as they are: it needs an output, and no other "
+            "operator set, precision, simplification or raw images."
+        )
     if example_inputs is not None:
         from bnfold.fx.door import fold_in_torch, shapes_of
 
@@ -144,6 +158,9 @@ def fold(
             if images is not None:
                 verification = _with_images(verification, given.path, opened.path, images, batches[0])
         report = _report(opened, target, planned, verification)
+        if verify or certificate is not None:
+            tell("checking every operator's equation")
+            report = replace(report, proof=_proved(opened.path, staged, planned.certificate))
         if verification.verdict == "different":
             raise FoldDiffersError(report)
         if simplify:
@@ -156,6 +173,9 @@ def fold(
             tell("measuring latency")
             result, left = _bench(opened.path, staged, batches, bench_seconds)
             report = replace(report, benchmark=result, left_by_onnxruntime=left)
+        if certificate is not None and target is not None and not dry_run:
+            given_file = Path(source) if isinstance(source, str | Path) else opened.path
+            write_certificate(planned.certificate, Path(certificate), given_file, staged)
         if target is not None and not dry_run:
             save.publish(staged, target)
         return FoldResult(_in_memory(planned.folded) if keep_model else None, planned.plan, report)
@@ -178,16 +198,17 @@ def _plan(path: Path, freeze_inputs: bool, store: Callable[[ir.Model], None], op
     inlined = prepare(prepared)
     facts = read_facts(prepared)
 
-    def attempt(plan: Plan) -> ir.Model:
+    def attempt(plan: Plan) -> tuple[ir.Model, Mapping[str, str]]:
         folded, sites = _copy(prepared, facts)
-        apply_plan(folded, sites, plan)
+        stored = apply_plan(folded, sites, plan)
         if opset is not None:
             folded = _in_opset(folded, opset)
         store(folded)
-        return folded
+        return folded, stored
 
-    plan, folded = solve_in_range(facts.network, attempt)
-    return _Planned(facts, plan, folded, inlined)
+    plan, (folded, stored) = solve_in_range(facts.network, attempt)
+    frozen = defaulted_inputs(load(path)) if freeze_inputs else ()
+    return _Planned(facts, plan, folded, inlined, issue(facts.network, plan, stored, frozen))
 
 
 def _compute(model: ir.Model) -> None:
@@ -234,6 +255,17 @@ def _verify(
         samples,
         progress=lambda step: tell(f"verifying: {step}"),
     )
+
+
+def _proved(original: Path, folded: Path, certificate: Certificate) -> Proof:
+    """The proof for every input; a model that the checker cannot read is not proved."""
+    from bnfold.proof.checker import Proof, Unproved, check_files
+    from bnfold.proof.equations import Measured
+
+    try:
+        return check_files(original, folded, certificate)
+    except SourceError as error:
+        return Proof((Unproved("the model", "", str(error)),), 0, Measured())
 
 
 def _in_opset(model: ir.Model, opset: int) -> ir.Model:

@@ -17,6 +17,8 @@ from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.prepare import prepare
 from bnfold.graph.tensors import unrounded
 from bnfold.plan import Code, Decision, Plan, Reason
+from bnfold.proof.certificate import Certificate
+from bnfold.proof.issue import issue
 from bnfold.rewrite import OutOfRangeError
 from bnfold.verification.reference import Reference
 
@@ -158,6 +160,7 @@ class Folded:
         prepared: with constant expressions evaluated.
         exact: folded, with unrounded weights.
         rounded: folded, with weights in the stored types.
+        certificate: what the fold claims about every tensor.
     """
 
     original: ir.Model
@@ -166,6 +169,7 @@ class Folded:
     plan: Plan
     exact: ir.Model
     rounded: ir.Model
+    certificate: Certificate
 
     def decision(self, node: str) -> Decision:
         return next(decision for decision in self.plan.decisions if decision.node == node)
@@ -183,7 +187,7 @@ def fold(model: onnx.ModelProto, withdrawn: Mapping[str, Reason] | None = None) 
         plan = solve(facts.network, refused)
         rounded, sites = _prepared(model)
         try:
-            apply_plan(rounded, sites, plan)
+            stored = apply_plan(rounded, sites, plan)
             for value in rounded.graph.initializers.values():
                 assert value.const_value is not None
                 value.const_value.numpy()
@@ -192,7 +196,8 @@ def fold(model: onnx.ModelProto, withdrawn: Mapping[str, Reason] | None = None) 
             assert guilty
             refused |= {name: Reason(Code.RANGE, str(overflow), against=overflow.node) for name in guilty}
             continue
-        return Folded(ir.from_proto(model), prepared, facts, plan, unrounded(rounded), rounded)
+        claims = issue(facts.network, plan, stored)
+        return Folded(ir.from_proto(model), prepared, facts, plan, unrounded(rounded), rounded, claims)
 
 
 def _prepared(model: onnx.ModelProto) -> tuple[ir.Model, Facts]:

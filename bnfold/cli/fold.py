@@ -19,6 +19,7 @@ from bnfold.cli.options import (
     parse_images,
     parse_shapes,
 )
+from bnfold.errors import UsageError
 
 
 def fold(
@@ -41,6 +42,9 @@ def fold(
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Write the weights to a file of their own.")
     ] = False,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", help="Write the proof for every input, for `verify --certificate`.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, prove and measure, but write nothing.")] = False,
     verify: Annotated[bool, typer.Option(help="Prove that the model computes the same.")] = True,
     bench: Annotated[
@@ -68,9 +72,11 @@ def fold(
         "keep_model": False,
     }
     if len(sources) > 1 or sources[0].is_dir() or output.is_dir():
+        if certificate is not None:
+            raise UsageError("--certificate takes one model; fold the models one by one to get a certificate for each.")
         _many(sources, output, json_, jobs, bench=bool(bench), **options)
     else:
-        _one(sources[0], output, json_, verbose, bench=bench is not False, **options)
+        _one(sources[0], output, json_, verbose, bench=bench is not False, certificate=certificate, **options)
 
 
 def _one(source: Path, output: Path, json_: str | None, verbose: bool, **options: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -18,7 +18,7 @@ from bnfold.plan import Plan
 from bnfold.rewrite import OutOfRangeError, composed_constants, new_constants, new_scales, role, rounded
 
 
-def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> None:
+def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> Mapping[str, str]:
     """Change `model` in place as planned.
 
     The new constants are computed when they are written, and raise OutOfRangeError then if a finite value is not so in
@@ -29,6 +29,9 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> None:
         facts: its facts.
         plan: what to do.
 
+    Returns:
+        By the name of every tensor of the model as it was, the name of the one that now holds it in its new units.
+
     Raises:
         OutOfRangeError: a scale of a quantized weight would not be positive in the stored type.
     """
@@ -37,11 +40,12 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> None:
         if node.name in plan.rewritten and node.name not in plan.composed:
             editor.rewrite(node)
     for name in plan.removed:
-        editor.remove(facts.nodes[name][0])
+        editor.remove(name)
     for host, names in plan.composed.items():
         editor.compose(host, names)
     remove_unused(model)
     editor.rename_changed()
+    return editor.holders()
 
 
 class _Editor:
@@ -49,7 +53,25 @@ class _Editor:
         self._graph = model.graph
         self._facts = facts
         self._plan = plan
-        self._names = set(ir.convenience.create_value_mapping(model.graph))
+        self._values = ir.convenience.create_value_mapping(model.graph)
+        self._names = set(self._values)
+        self._replaced: dict[ir.Value, ir.Value] = {}
+        self._inside = {name for run in plan.composed.values() for name in run[:-1]}
+
+    def holders(self) -> Mapping[str, str]:
+        """Where every tensor of the model, as it was, is stored now."""
+        found = {}
+        for name, value in self._values.items():
+            while value in self._replaced:
+                value = self._replaced[value]
+            if value.name:
+                found[name] = value.name
+        return found
+
+    def _replace(self, old: ir.Value, new: ir.Value) -> None:
+        """Let all readers of a tensor, and callers of the graph, read another one."""
+        old.replace_all_uses_with(new, replace_graph_outputs=True)
+        self._replaced[old] = new
 
     def rewrite(self, node: Node) -> None:
         """Give a linear layer, or an affine operator that stays, its constants for the new units."""
@@ -127,7 +149,7 @@ class _Editor:
         self._write(node, made, len(made.inputs) - 1, bias, "bias", like=weight)
         result = made.outputs[0]
         _take_over(product, result)
-        product.replace_all_uses_with(result, replace_graph_outputs=True)
+        self._replace(product, result)
         if made.op_type == "Gemm":
             _take_out(site)
         else:
@@ -155,12 +177,13 @@ class _Editor:
         self._names.add(wanted)
         return wanted
 
-    def remove(self, site: ir.Node) -> None:
+    def remove(self, node: str) -> None:
         """Take an affine operator out; whoever read its output reads its input.
 
         The tensor that is left goes by the name of the output if it has the output's values, as it must for an output
         of the graph.
         """
+        site = self._facts.nodes[node][0]
         y = site.outputs[0]
         x = next(value for value in site.inputs if value is not None and not is_constant(value))
         captured = x.graph is not site.graph
@@ -169,9 +192,9 @@ class _Editor:
             identity = ir.Node("", "Identity", [x], name=site.name)
             _put_after(site, identity)
             x, anchored = identity.outputs[0], False
-        if y.name not in self._plan.units and not anchored:
+        if y.name not in self._plan.units and not anchored and node not in self._inside:
             _take_over(y, x)
-        y.replace_all_uses_with(x, replace_graph_outputs=True)
+        self._replace(y, x)
         _take_out(site)
 
     def compose(self, host: str, names: Sequence[str]) -> None:
@@ -188,7 +211,7 @@ class _Editor:
             self._write(by_name[host], made, position, constant, called, like=pattern)
         old, result = site.outputs[0], made.outputs[0]
         _take_over(old, result)
-        old.replace_all_uses_with(result, replace_graph_outputs=True)
+        self._replace(old, result)
         _take_out(site)
 
     def rename_changed(self) -> None:

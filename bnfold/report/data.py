@@ -12,6 +12,7 @@ from bnfold.verification.verdict import Verification
 if TYPE_CHECKING:
     from bnfold.latency.bench import BenchResult
     from bnfold.outgoing.half_verdict import HalfReport
+    from bnfold.proof.checker import Proof
 
 SCHEMA_VERSION = 1
 
@@ -44,7 +45,8 @@ class FoldReport:
             expressions were evaluated; the Add that is a MatMul's bias does not count.
         scalar: the same by a constant of one element.
         decisions: one per operator counted, in graph order.
-        verification: the proof.
+        verification: the proof on sampled inputs.
+        proof: the proof for every input; None if nothing was verified.
         simplified: the proof of the simplified file, if that was asked for.
         half: the verdict on the file in float16, if that was asked for.
         benchmark: the latency, if it was measured.
@@ -58,6 +60,7 @@ class FoldReport:
     scalar: Counts
     decisions: tuple[Decision, ...]
     verification: Verification
+    proof: Proof | None = None
     simplified: Verification | None = None
     half: HalfReport | None = None
     benchmark: BenchResult | None = None
@@ -86,6 +89,7 @@ class FoldReport:
             "scalar": self.scalar.to_json(),
             "decisions": [decision.to_json() for decision in self.decisions],
             "verification": self.verification.to_json(),
+            "proof": None if self.proof is None else self.proof.to_json(),
         }
         if self.simplified is not None:
             data["simplified"] = self.simplified.to_json()

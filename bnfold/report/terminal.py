@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bnfold.report import ledger
+from bnfold.report import ledger, proof
 from bnfold.report.data import FoldReport
 from bnfold.verification.verdict import Algebra, Verification
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from bnfold.latency.bench import BenchResult, Measured
     from bnfold.outgoing.half_verdict import HalfReport
+    from bnfold.proof.checker import Proof
 
 VERDICT_STYLE = {"equivalent": "bold green", "different": "bold red", "not_run": "yellow"}
 
 
 def fold_report(report: FoldReport, *, verbose: bool = False, dry_run: bool = False) -> list[RenderableType]:
     """The whole of a fold."""
-    parts = [*inspect_report(report, verbose=verbose), *verification(report.verification)]
+    parts = [*inspect_report(report, verbose=verbose), *verification(report.verification, report.proof)]
     if report.simplified is not None:
         parts += [Text("Simplified by onnxsim, against the original."), *verification(report.simplified)]
     if report.half is not None:
@@ -56,10 +57,12 @@ def _summary(report: FoldReport) -> Text:
     return Text("; ".join(sentences) + ".\n", style="bold")
 
 
-def verification(result: Verification) -> list[RenderableType]:
-    """The verdict with the numbers behind it."""
-    verdict = result.verdict.replace("_", " ")
-    parts: list[RenderableType] = [Text.assemble("Proof: ", (verdict, VERDICT_STYLE[result.verdict]))]
+def verification(result: Verification, every_input: Proof | None = None) -> list[RenderableType]:
+    """The verdict with the numbers behind it, and the proof for every input if there is one."""
+    head = Text.assemble("Proof: ", (result.verdict.replace("_", " "), VERDICT_STYLE[result.verdict]))
+    if every_input is not None:
+        head.append_text(Text.assemble(", ", proof.verdict(every_input)))
+    parts: list[RenderableType] = [head]
     table = _table()
     table.add_column("check")
     table.add_column("found", justify="right")
@@ -87,6 +90,8 @@ def verification(result: Verification) -> list[RenderableType]:
     if table.row_count:
         parts.append(table)
     parts += [Text(f"  {sentence}") for sentence in result.sentences]
+    if every_input is not None:
+        parts += proof.details(every_input)
     parts.append(Text(""))
     return parts
 

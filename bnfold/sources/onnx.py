@@ -48,6 +48,11 @@ def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
     return model
 
 
+def defaulted_inputs(model: ir.Model) -> tuple[str, ...]:
+    """Names of the inputs that have a default value."""
+    return tuple(value.name or "" for value in model.graph.inputs if value.is_initializer())
+
+
 def write(model: Any, path: Path) -> None:
     """Write an `onnx_ir.Model` or `onnx.ModelProto` to a file; the model is not changed."""
     if isinstance(model, onnx.ModelProto):

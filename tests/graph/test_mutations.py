@@ -140,10 +140,10 @@ MUTATIONS = {
 def test_a_wrong_rule_is_noticed(monkeypatch, name):
     op, wrong = MUTATIONS[name]
     monkeypatch.setitem(rules.TABLE, op, wrong)
-    assert any(difference(detector) > 1e-6 for detector in _with(op))
+    assert any(difference(detector) > 1e-6 for detector in detectors_with(op))
 
 
-def _with(op: str) -> list[str]:
+def detectors_with(op: str) -> list[str]:
     found = []
     for name, build in DETECTORS.items():
         net = Net()

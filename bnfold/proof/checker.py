@@ -1,0 +1,219 @@
+"""Check a certificate: walk the original front to back and prove, for every tensor, how the folded model stores it.
+
+A claim about a tensor follows in one of three ways from claims about earlier tensors that are proved already:
+
+1. Affine. The tensor is an affine function of an earlier one (over any number of nodes, or none that is left in the
+   folded model), and so is the one that stores it; the two functions agree in the claimed units.
+2. Linear. Both are affine functions of what a linear layer makes of an earlier tensor; all weights agree.
+3. Operator. The same operator writes both, and its rule lets the units pass (see `operators`).
+
+Together, for every input: graph inputs are equal, each step follows, so graph outputs are equal. What cannot be
+proved is reported, and later steps are still looked at as if it held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnfold.proof.certificate import Certificate
+from bnfold.proof.equations import Measured, compare_affine, compare_linear
+from bnfold.proof.forms import Affine, chain, same_growth
+from bnfold.proof.layers import layer
+from bnfold.proof.network import Network, Node, read
+from bnfold.proof.operators import follows
+from bnfold.proof.pair import Pair
+from bnfold.proof.units import ORIGINAL, Units, UnprovedError, demand
+
+
+@dataclass(frozen=True)
+class Unproved:
+    """A claim that does not follow: the node it fails at, the tensor it is about, and why."""
+
+    node: str
+    tensor: str
+    reason: str
+
+    def to_json(self) -> dict[str, str]:
+        """Plain data."""
+        return {"node": self.node, "tensor": self.tensor, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a check found.
+
+    Attributes:
+        unproved: what does not follow; empty if both models compute the same for every input.
+        tensors: how many claims were looked at.
+        measured: how far rewritten numbers are from their exact values.
+        frozen_inputs: inputs of the original that must be left at their default values.
+    """
+
+    unproved: tuple[Unproved, ...]
+    tensors: int
+    measured: Measured
+    frozen_inputs: tuple[str, ...] = ()
+
+    @property
+    def proved(self) -> bool:
+        """Whether nothing is left open."""
+        return not self.unproved
+
+    @property
+    def sentence(self) -> str:
+        """The verdict for a reader."""
+        if self.unproved:
+            first, more = self.unproved[0], len(self.unproved) - 1
+            others = f" (and {more} more)" if more else ""
+            return f"not proved for every input: {first.node}: {first.reason}{others}"
+        limits = f", {', '.join(self.frozen_inputs)} left at the default" if self.frozen_inputs else ""
+        return f"proved for every input{limits}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as documented in docs/json.md."""
+        return {
+            "verdict": "proved" if self.proved else "not_proved",
+            "unproved": [item.to_json() for item in self.unproved],
+            "tensors": self.tensors,
+            "frozen_inputs": list(self.frozen_inputs),
+            "weights": self.measured.to_json(),
+        }
+
+
+def check_files(original: Path, folded: Path, certificate: Certificate) -> Proof:
+    """Prove what a certificate claims about two files.
+
+    Raises:
+        SourceError: a file is missing or no usable model.
+    """
+    frozen = certificate.frozen_inputs
+    return check(read(original, frozen), read(folded), certificate)
+
+
+def check(original: Network, folded: Network, certificate: Certificate) -> Proof:
+    """Prove what a certificate claims about two models, or say at which node it does not follow."""
+    return _Walk(original, folded, certificate).run()
+
+
+class _Walk:
+    def __init__(self, original: Network, folded: Network, certificate: Certificate) -> None:
+        self._original, self._folded = original, folded
+        self._certificate = certificate
+        self._facts: dict[str, tuple[str, Units]] = {name: (name, ORIGINAL) for name in original.inputs}
+        self._measured = Measured()
+        self._unproved: list[Unproved] = []
+
+    def run(self) -> Proof:
+        self._interface()
+        for node in self._original.nodes:
+            for tensor in node.outputs:
+                if tensor not in self._original.constants and tensor in self._original.needed:
+                    self._tensor(node, tensor)
+        known = {tensor for node in self._original.nodes for tensor in node.outputs}
+        for name in sorted(self._certificate.claims.keys() - known):
+            self._report("certificate", name, f"{name} is no tensor of the original's main graph")
+        for name in self._original.outputs:
+            self._output(name)
+        return Proof(tuple(self._unproved), len(self._facts), self._measured, self._certificate.frozen_inputs)
+
+    def _report(self, node: str, tensor: str, reason: str) -> None:
+        self._unproved.append(Unproved(node, tensor, reason))
+
+    def _interface(self) -> None:
+        """Equal names, types and extents of inputs and outputs, operator sets and functions."""
+        a, b = self._original, self._folded
+        for what, ours, theirs in (("input", a.inputs, b.inputs), ("output", a.outputs, b.outputs)):
+            if list(ours) != list(theirs):
+                self._report("interface", what, f"the {what}s have other names")
+            for name in ours.keys() & theirs.keys():
+                if ours[name] != theirs[name]:
+                    self._report("interface", name, f"the {what} has another type or shape")
+        if a.opsets != b.opsets:
+            self._report("interface", "operators", "the models are written in other operator sets")
+        if any(a.functions.get(key) != body for key, body in b.functions.items()):
+            self._report("interface", "operators", "a function of the folded model is not the original's")
+
+    def _tensor(self, node: Node, tensor: str) -> None:
+        claim = self._certificate.claims.get(tensor)
+        if claim is None:
+            if tensor not in self._folded.writer:
+                return
+            stored, units = tensor, ORIGINAL
+        else:
+            stored, units = claim.stored, Units.of(claim.scale, claim.shift)
+        try:
+            units = self._fitting(tensor, units)
+            demand(stored in self._folded.writer or stored in self._folded.inputs, f"there is no tensor {stored}")
+            self._facts[tensor] = (stored, units)
+            self._prove(node, tensor, stored, units)
+        except UnprovedError as open_:
+            self._report(node.title, tensor, str(open_))
+        except Exception as error:  # a malformed node must not end the check, and is never proved
+            self._report(node.title, tensor, f"it cannot be followed ({type(error).__name__})")
+
+    def _fitting(self, tensor: str, units: Units) -> Units:
+        """The units with as many axes as the tensor; they have its extents."""
+        shape = self._original.shape(tensor)
+        if shape is None:
+            demand(units.uniform, "its shape is not known")
+            return units
+        demand(units.scale.ndim <= len(shape) or units.uniform, "its units have more axes than it has")
+        if units.uniform:
+            return units.map(lambda array: array.reshape((1,) * len(shape)))
+        units = units.ranked(len(shape))
+        fits = all(
+            extent in (1, of) or not isinstance(of, int) for extent, of in zip(units.scale.shape, shape, strict=True)
+        )
+        demand(fits, "its units do not have its shape")
+        return units
+
+    def _prove(self, node: Node, tensor: str, stored: str, units: Units) -> None:
+        steps, twins = list(chain(self._original, tensor)), list(chain(self._folded, stored))
+        if self._by_affine(stored, steps, twins, units):
+            return
+        (root, form), (twin_root, twin_form) = steps[-1], twins[-1]
+        ours, theirs = layer(self._original, root), layer(self._folded, twin_root)
+        if ours is not None and theirs is not None:
+            source = self._units(ours.source, theirs.source)
+            compare_linear(stored, (ours, form), (theirs, twin_form), source, units, self._measured)
+            return
+        if stored not in self._folded.writer:
+            raise UnprovedError(f"{stored} is an input")
+        twin = self._folded.writer[stored][0]
+        follows(Pair(self._original, self._folded, tensor, stored, node, twin, units, self._units))
+
+    def _by_affine(
+        self, name: str, steps: list[tuple[str, Affine]], twins: list[tuple[str, Affine]], units: Units
+    ) -> bool:
+        """Whether both tensors are affine functions of an earlier pair; if so, the functions must agree."""
+        forms = dict(reversed(twins))
+        for source, form in steps[1:]:
+            stored, proved = self._facts.get(source, ("", ORIGINAL))
+            if stored in forms:
+                shape = self._original.shape(source)
+                demand(same_growth(shape, form.shape, forms[stored].shape), "a constant changes the shape")
+                compare_affine(name, form, forms[stored], proved, units, self._measured)
+                return True
+        return False
+
+    def _units(self, tensor: str, stored: str) -> Units:
+        if tensor not in self._facts:
+            raise UnprovedError(f"nothing is claimed about its input {tensor}")
+        name, units = self._facts[tensor]
+        if name != stored:
+            raise UnprovedError(f"its input {tensor} is stored as {name}, not as {stored}")
+        return units
+
+    def _output(self, name: str) -> None:
+        values = self._original.constants.get(name), self._folded.constants.get(name)
+        if values[0] is not None:
+            if values[1] is None or not np.array_equal(values[0], values[1]):
+                self._report("outputs", name, "the constant output differs")
+            return
+        stored, units = self._facts.get(name, ("", ORIGINAL))
+        if stored != name or not units.identical:
+            self._report("outputs", name, "the output is not stored under its name in original units")

@@ -1,0 +1,153 @@
+"""The two local equations with numbers in them: affine against affine, linear layer against linear layer.
+
+A stored number may be half a unit in the last place from its exact value, because it was rounded once. So an equation
+holds if its residual is within what that explains, plus EPS of the summed magnitudes for the float64 units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bnfold.proof.forms import Affine, same_growth
+from bnfold.proof.layers import Linear
+from bnfold.proof.units import BITS, EPS, WIDE, Array, Units, UnprovedError, demand, half_ulp
+
+SAMPLE = 1 << 12  # numbers of one large constant whose distance is measured in extended precision
+ALL = 1 << 14  # elements up to which a constant is not sampled
+
+
+@dataclass
+class Measured:
+    """How far rewritten numbers are from their exact values.
+
+    Attributes:
+        checked: numbers compared in float64.
+        rewritten: numbers that are not the original's.
+        sampled: rewritten numbers whose distance was measured in extended precision.
+        distances: the largest one of every rewritten constant by name, in units in the last place.
+    """
+
+    checked: int = 0
+    rewritten: int = 0
+    sampled: int = 0
+    distances: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def worst(self) -> tuple[str, float]:
+        """The rewritten constant with the largest distance, and that distance; none is ("", 0)."""
+        return max(self.distances.items(), key=lambda item: item[1], default=("", 0.0))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        name, distance = self.worst
+        return {
+            "checked": self.checked,
+            "rewritten": self.rewritten,
+            "sampled": self.sampled,
+            "max_ulp": distance,
+            "worst": name,
+            "significand_bits": BITS,
+            "max_ulp_by_constant": dict(self.distances),
+        }
+
+
+def compare_affine(name: str, ours: Affine, theirs: Affine, x: Units, y: Units, measured: Measured) -> None:
+    """With X = S_x X' + T_x: a X + b = S_y (a' X' + b') + T_y, i.e. a S_x = S_y a' and a T_x + b = S_y b' + T_y.
+
+    Raises:
+        UnprovedError: it does not hold.
+    """
+    want, have = ours.scale * x.scale, y.scale * theirs.scale
+    room = np.abs(y.scale) * theirs.scale_error
+    _demand_close(want, have, room, 0.0, "the scale is not what the original computes")
+    carried = ours.scale * x.shift
+    _compare_shift(name, ours, theirs, (carried, np.abs(carried)), y, measured)
+
+
+def compare_linear(
+    name: str, ours: tuple[Linear, Affine], theirs: tuple[Linear, Affine], x: Units, y: Units, measured: Measured
+) -> None:
+    """Two linear layers with affine maps behind them, as in `layers`.
+
+    Raises:
+        UnprovedError: they do not do the same in these units.
+    """
+    (layer, behind), (twin, twin_behind) = ours, theirs
+    demand(layer.kind == twin.kind, "the layer's settings are not the same")
+    demand(layer.weight.shape == twin.weight.shape, "the weight has another shape")
+    form, twin_form = behind.after(layer.bias), twin_behind.after(twin.bias)
+    demand(same_growth(layer.result, form.shape, twin_form.shape), "a constant changes the shape")
+    rank = len(layer.result)
+    y = y.ranked(rank)
+
+    def outward(array: Array) -> Array:
+        return layer.of_output(array.reshape((1,) * (rank - array.ndim) + array.shape))
+
+    want = outward(form.scale) * WIDE(layer.factor), layer.of_input(x.scale)
+    have = outward(y.scale * twin_form.scale) * WIDE(twin.factor)
+    blur = outward(np.abs(y.scale) * twin_form.scale_error) * abs(twin.factor)
+    _compare_weights(layer, twin, want, have, blur, measured)
+    carried = size = np.zeros((), WIDE)
+    if x.shift.any():
+        demand(not layer.padded, "it pads with zeros, which a shift would change")
+        weight, shift = np.asarray(layer.weight, np.float64), np.asarray(layer.of_input(x.shift), np.float64)
+        product = weight * shift * layer.factor
+        carried, size = (form.scale * layer.total(p).astype(WIDE) for p in (product, np.abs(product)))
+    _compare_shift(name, form, twin_form, (carried, np.abs(size)), y, measured)
+
+
+def _compare_weights(
+    layer: Linear, twin: Linear, want: tuple[Array, Array], have: Array, blur: Array, measured: Measured
+) -> None:
+    """W * want = W' * have, for all numbers in float64; and how far W' is from W * want / have."""
+    measured.checked += twin.weight.size
+    same = np.array_equal(layer.weight, twin.weight)
+    if same and all((factor == 1).all() for factor in (*want, have)):
+        return
+    outer, inner, right = (factor.astype(np.float64) for factor in (*want, have))
+    wanted = layer.weight * outer
+    wanted *= inner
+    slack = half_ulp(twin.weight) * np.abs(right)
+    if blur.any():
+        slack = slack + np.abs(twin.weight) * blur.astype(np.float64)
+    _demand_close(wanted, twin.weight * right, slack, 0.0, f"the weight {twin.name} is not what the original computes")
+    if not same:
+        measured.rewritten += twin.weight.size
+        _measure(twin.name, layer.weight, twin.weight, want, have, measured)
+
+
+def _measure(
+    name: str, weight: Array, stored: Array, want: tuple[Array, Array], have: Array, measured: Measured
+) -> None:
+    """The largest distance of a stored weight from its exact value, of all or of a seeded sample."""
+    if any(array.ndim > stored.ndim for array in (*want, have)) or (have == 0).any():
+        return
+    size = stored.size
+    chosen = np.arange(size) if size <= ALL else np.random.default_rng(size).integers(0, size, SAMPLE)
+    where = np.unravel_index(chosen, stored.shape)
+    outer, inner, right = (np.broadcast_to(array, stored.shape)[where] for array in (*want, have))
+    exact = weight[where].astype(WIDE) * outer * inner / right
+    distance = np.abs(exact - stored[where].astype(WIDE)) / (2 * half_ulp(stored[where]).astype(WIDE))
+    measured.sampled += size if size <= ALL else SAMPLE
+    measured.distances[name] = max(measured.distances.get(name, 0.0), float(distance.max(initial=0)))
+
+
+def _compare_shift(
+    name: str, ours: Affine, theirs: Affine, carried: tuple[Array, Array], y: Units, measured: Measured
+) -> None:
+    want, have = carried[0] + ours.shift, y.scale * theirs.shift + y.shift
+    magnitude = carried[1] + ours.magnitude + np.abs(y.scale) * theirs.magnitude + np.abs(y.shift)
+    room = np.abs(y.scale) * theirs.shift_error
+    _demand_close(want, have, room, magnitude, "the shift is not what the original computes")
+
+
+def _demand_close(want: Array, have: Array, room: Array, magnitude: Any, why: str) -> None:
+    with np.errstate(all="ignore"):
+        gap = np.abs(want - have)
+        holds = gap <= room + EPS * (2 * np.abs(want) + magnitude)
+    if not holds.all():
+        relative = float((gap / np.maximum(np.abs(want), np.abs(have)).clip(np.finfo(np.float64).tiny)).max())
+        raise UnprovedError(f"{why} (off by {relative:.1e})")

@@ -1,0 +1,183 @@
+"""What a tensor is in terms of an earlier one: an affine map of it.
+
+Any chain of affine operators is one affine map y = a * x + b, so a chain in the original can be compared with another
+chain, or none, in the folded model. Every form carries how far its numbers may be from exact because they were rounded
+when they were stored; the original's numbers are exact by definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bnfold.proof.expressions import is_float
+from bnfold.proof.network import Network, Node, Shape
+from bnfold.proof.units import WIDE, Array, half_ulp
+
+_DEFAULT_EPSILON = float(np.float32(1e-5))
+
+
+@dataclass(frozen=True)
+class Affine:
+    """y = scale * x + shift, as arrays that broadcast against the result.
+
+    Attributes:
+        scale, shift: the coefficients.
+        magnitude: the sum of the absolute values that `shift` was summed from.
+        scale_error, shift_error: what they may be off because constants were rounded when they were stored.
+        shape: of all constants that may make the tensor larger, broadcast, as they are stored.
+    """
+
+    scale: Array
+    shift: Array
+    magnitude: Array
+    scale_error: Array
+    shift_error: Array
+    shape: tuple[int, ...] = ()
+
+    @staticmethod
+    def of(scale: Any, shift: Any, scale_error: Any, shift_error: Any, shape: tuple[int, ...] = ()) -> Affine:
+        """The map with these coefficients."""
+        a, b, da, db = (np.asarray(array, WIDE) for array in (scale, shift, scale_error, shift_error))
+        return Affine(a, b, np.abs(b), da, db, shape)
+
+    def after(self, first: Affine) -> Affine:
+        """The map that applies `first` and then this one."""
+        size = np.abs(self.scale)
+        return Affine(
+            self.scale * first.scale,
+            self.scale * first.shift + self.shift,
+            size * first.magnitude + self.magnitude,
+            size * first.scale_error + self.scale_error * np.abs(first.scale),
+            size * first.shift_error + self.scale_error * np.abs(first.shift) + self.shift_error,
+            np.broadcast_shapes(self.shape, first.shape),
+        )
+
+
+IDENTITY = Affine.of(1, 0, 0, 0)
+
+
+def chain(network: Network, tensor: str) -> Iterator[tuple[str, Affine]]:
+    """Every tensor of which `tensor` is an affine function, the nearest first, beginning with itself."""
+    form = IDENTITY
+    yield tensor, form
+    while tensor in network.writer:
+        node, index = network.writer[tensor]
+        step = affine_step(network, node) if index == 0 else None
+        if step is None:
+            return
+        tensor, form = step[0], form.after(step[1])
+        yield tensor, form
+
+
+def affine_step(network: Network, node: Node) -> tuple[str, Affine] | None:
+    """The tensor that a node reads and the affine map it applies; None if it does something else."""
+    if node.op in ("Identity", "Dropout", "Cast", "CastLike"):
+        return (node.inputs[0], IDENTITY) if _passes(network, node) else None
+    if node.op == "Neg":
+        return node.inputs[0], Affine.of(-1, 0, 0, 0)
+    if node.op == "BatchNormalization":
+        return _normalization(network, node)
+    if node.op == "Conv":
+        return _pointwise(network, node)
+    return _arithmetic(network, node) if node.op in ("Add", "Sub", "Mul", "Div") else None
+
+
+def _passes(network: Network, node: Node) -> bool:
+    """Whether a node returns its first input as it is."""
+    x, y = network.type(node.inputs[0]), network.type(node.outputs[0])
+    if node.op in ("Cast", "CastLike"):
+        return x == y != 0
+    if node.op == "Dropout":
+        training = network.constants.get(node.input(2))
+        off = not node.input(2) or (training is not None and not training.any())
+        return off and (network.opset >= 7 or bool(node.attributes.get("is_test", 0)))
+    return True
+
+
+def trains(network: Network, node: Node) -> bool:
+    """Whether a BatchNormalization computes statistics of the batch."""
+    if network.opset < 7:
+        return not node.attributes.get("is_test", 0)
+    if network.opset < 14:
+        return len(node.outputs) > 1
+    return bool(node.attributes.get("training_mode", 0))
+
+
+def _normalization(network: Network, node: Node) -> tuple[str, Affine] | None:
+    """The map gamma * (x - mean) / sqrt(variance + epsilon) + beta along axis 1."""
+    shape = network.shape(node.inputs[0])
+    parameters = [network.constants.get(name) for name in node.inputs[1:5]]
+    if trains(network, node) or not shape or (network.opset < 9 and node.attributes.get("spatial", 1) == 0):
+        return None
+    if len(parameters) < 4 or any(p is None or not is_float(p) or p.ndim != 1 for p in parameters):
+        return None
+    axes = (1, -1, *(1,) * (len(shape) - 2)) if len(shape) > 1 else (-1,)
+    gamma, beta, mean, variance = (np.asarray(p, WIDE).reshape(axes) for p in parameters)
+    with np.errstate(all="ignore"):
+        deviation = np.sqrt(variance + WIDE(node.attributes.get("epsilon", _DEFAULT_EPSILON)))
+        scale = gamma / deviation
+        magnitude = np.abs(beta) + np.abs(scale * mean)
+        steps = [half_ulp(p).reshape(axes) for p in parameters[:2] if p is not None]
+        error = steps[0] / deviation
+        form = Affine(scale, beta - scale * mean, magnitude, error, steps[1] + error * np.abs(mean))
+    return _finite(node.inputs[0], form)
+
+
+def _arithmetic(network: Network, node: Node) -> tuple[str, Affine] | None:
+    """Add, Sub, Mul, Div of a tensor and a constant of any shape; not c / x."""
+    values = [network.constants.get(name) for name in node.inputs]
+    if len(values) != 2 or (values[0] is None) == (values[1] is None) or node.attributes.get("broadcast"):
+        return None
+    first = values[0] is not None
+    stored = values[0] if values[0] is not None else values[1]
+    assert stored is not None
+    if not is_float(stored) or (first and node.op == "Div"):
+        return None
+    value, error = np.asarray(stored, WIDE), half_ulp(stored)
+    one = np.ones_like(value)
+    with np.errstate(all="ignore"):
+        form = {
+            "Add": lambda: Affine.of(one, value, 0, error, stored.shape),
+            "Sub": lambda: Affine.of(-one if first else one, value if first else -value, 0, error, stored.shape),
+            "Mul": lambda: Affine.of(value, 0, error, 0, stored.shape),
+            "Div": lambda: Affine.of(1 / value, 0, error / (value * value), 0, stored.shape),
+        }[node.op]()
+    return _finite(node.inputs[1 if first else 0], form)
+
+
+def _pointwise(network: Network, node: Node) -> tuple[str, Affine] | None:
+    """A depthwise convolution with kernel extent 1: one factor and one summand per channel."""
+    weight, bias = network.constants.get(node.inputs[1]), network.constants.get(node.input(2))
+    attributes = node.attributes
+    if weight is None or (node.input(2) and bias is None) or weight.size != weight.shape[0]:
+        return None
+    moves = [*attributes.get("pads", ()), *(stride - 1 for stride in attributes.get("strides", ()))]
+    if attributes.get("group", 1) != weight.shape[0] or any(moves) or weight.ndim < 3:
+        return None
+    axes = (1, -1, *(1,) * (weight.ndim - 2))
+    offset, error = (0, 0) if bias is None else (np.asarray(bias, WIDE).reshape(axes), half_ulp(bias).reshape(axes))
+    form = Affine.of(np.asarray(weight, WIDE).reshape(axes), offset, half_ulp(weight).reshape(axes), error)
+    return _finite(node.inputs[0], form)
+
+
+def _finite(tensor: str, form: Affine) -> tuple[str, Affine] | None:
+    finite = np.isfinite(form.scale).all() and np.isfinite(form.shift).all()
+    return (tensor, form) if finite else None
+
+
+def same_growth(x: Shape | None, a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether a tensor of shape `x` broadcast with constants of shape `a` is as large as with those of shape `b`."""
+    rank = max(len(a), len(b)) if x is None else max(len(a), len(b), len(x))
+    if x is None and len(a) != len(b):
+        return False
+    if x is not None and len(x) < rank and len(a) != len(b):
+        return False
+    known = (None,) * rank if x is None else (1,) * (rank - len(x)) + tuple(x)
+    for extent, m, n in zip(known, *((1,) * (rank - len(k)) + k for k in (a, b)), strict=True):
+        if m != n and not (extent == max(m, n) and min(m, n) == 1):
+            return False
+    return True

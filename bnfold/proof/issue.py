@@ -1,0 +1,34 @@
+"""From a Plan and what became of the tensors to a certificate; the only file here that knows the solver's side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from bnfold.network import Network
+from bnfold.plan import Plan, Unit
+from bnfold.proof.certificate import Certificate, Claim
+
+
+def issue(network: Network, plan: Plan, stored: Mapping[str, str], frozen_inputs: Iterable[str] = ()) -> Certificate:
+    """The claims that a fold makes.
+
+    Args:
+        network: the facts of the model before.
+        plan: what was done.
+        stored: which tensor of the folded model holds each of the model before.
+        frozen_inputs: inputs that were taken for constants.
+    """
+    inside = {name for run in plan.composed.values() for name in run[:-1]}
+    original = Unit(np.ones(()), np.zeros(()))
+    claims = {}
+    for node in network.nodes:
+        for tensor in node.outputs:
+            if tensor is None or tensor.name not in stored or node.name in inside:
+                continue
+            unit = plan.units.get(tensor.name, original)
+            # A channel that stores a constant whatever X is says nothing about X, and nobody but its reader needs it.
+            if (unit.gain != 0).all() and not (unit.trivial and stored[tensor.name] == tensor.name):
+                claims[tensor.name] = Claim(stored[tensor.name], unit.scale, unit.shift)
+    return Certificate(claims, tuple(frozen_inputs))

@@ -1,0 +1,289 @@
+"""One of the two models as the checker sees it, read from its ONNX file alone: nodes, constants, shapes and types.
+
+What the file claims about the tensors inside (`value_info`, the shapes of outputs) is not believed: shapes are inferred
+from the inputs by `onnx.shape_inference`. Constant expressions are evaluated here, floats in float64, and are constants
+from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from bnfold.errors import SourceError
+from bnfold.proof.expressions import evaluated
+
+Array = NDArray[Any]
+Dim = int | str | None
+Shape = tuple[Dim, ...]
+
+_DEFAULT_DOMAINS = ("", "ai.onnx")
+_OVERRIDABLE_SINCE = 4
+_INFERS_LIKE = 8  # IR version in which initializers need not be inputs
+_SMALL = 1024  # elements of a constant whose value may decide a shape
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operator call.
+
+    Attributes:
+        title: its name, or what it writes if it has none.
+        op: operator name, with its domain and a dot if that is not the default one.
+        inputs, outputs: tensor names, empty where one is left out; none at the end is empty.
+        attributes: as Python values; tensors as arrays, subgraphs as GraphProto.
+    """
+
+    title: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+
+    def input(self, index: int) -> str:
+        """The name of the input at `index`; empty if it is left out."""
+        return self.inputs[index] if index < len(self.inputs) else ""
+
+    @cached_property
+    def plain(self) -> dict[str, object]:
+        """Attributes in a form that compares by value, without the contents of subgraphs."""
+        return {name: _comparable(value) for name, value in self.attributes.items()}
+
+    @property
+    def bodies(self) -> list[GraphProto]:
+        """Subgraphs, in the order of the attributes' names."""
+        values = [self.attributes[name] for name in sorted(self.attributes)]
+        return [body for value in values for body in (value if isinstance(value, list) else [value]) if _is_graph(body)]
+
+
+class Network:
+    """The main graph of a model.
+
+    Attributes:
+        opset: version of the default operator set.
+        opsets: versions of all operator sets, by domain.
+        inputs, outputs: declared types by name, in order; inputs are those that a caller feeds or may feed.
+        nodes: in an order in which every tensor is written before it is read.
+        writer: the node that writes a tensor, and at which output.
+        constants: values by tensor name: as stored, or float64 and integers where they were evaluated.
+        functions: bodies of the model's own functions, serialized, by domain and name.
+    """
+
+    def __init__(self, model: ModelProto, frozen: Iterable[str] = ()) -> None:
+        """Read a model.
+
+        Args:
+            model: with all external data loaded.
+            frozen: inputs with a default value that are taken for constants.
+
+        Raises:
+            SourceError: the graph is not in order, or writes a tensor twice.
+        """
+        graph = model.graph
+        self.opsets = {"" if o.domain in _DEFAULT_DOMAINS else o.domain: o.version for o in model.opset_import}
+        self.opset = self.opsets.get("", 1)
+        self.functions = {(f.domain, f.name): _without_notes(f) for f in model.functions}
+        if any(domain in _DEFAULT_DOMAINS for domain, _ in self.functions):
+            raise SourceError("a function of the model takes the name of a standard operator")
+        self.constants = tensors_of(graph)
+        fixed = set(self.constants) if model.ir_version < _OVERRIDABLE_SINCE else set(frozen)
+        self.inputs = {i.name: i.type for i in graph.input if not (i.name in fixed and i.name in self.constants)}
+        for name in self.inputs:
+            self.constants.pop(name, None)
+        self.outputs = {o.name: o.type for o in graph.output}
+        self.nodes = [as_node(proto) for proto in graph.node]
+        self.writer: dict[str, tuple[Node, int]] = {}
+        self._check_order()
+        self._proto = graph
+        self._imports = list(model.opset_import)
+        self._functions = list(model.functions)
+        self._types = self._inferred()
+        if self._evaluate():
+            self._types |= {k: v for k, v in self._inferred().items() if v[1] is not None}
+
+    def shape(self, name: str) -> Shape | None:
+        """Extents of a tensor: int where known, the name of a symbolic one, or None; None if not even the rank is."""
+        if name in self.constants:
+            return self.constants[name].shape
+        return self._types.get(name, (0, None))[1]
+
+    def type(self, name: str) -> int:
+        """The ONNX element type of a tensor; 0 if it is not known."""
+        if name in self._types:
+            return self._types[name][0]
+        return helper.np_dtype_to_tensor_dtype(self.constants[name].dtype) if name in self.constants else 0
+
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """Tensors that the outputs depend on."""
+        needed, open_ = set(self.outputs), list(self.outputs)
+        while open_:
+            found = self.writer.get(open_.pop())
+            for name in set(reads(found[0])) - needed if found else ():
+                needed.add(name)
+                open_.append(name)
+        return frozenset(needed)
+
+    def _check_order(self) -> None:
+        known = {*self.inputs, *self.constants}
+        for node in self.nodes:
+            missing = set(reads(node)) - known
+            if missing:
+                raise SourceError(f"{node.title} reads {min(missing)}, which nothing has written before it")
+            for index, name in enumerate(node.outputs):
+                if name in known:
+                    raise SourceError(f"{node.title} writes {name}, which has a value already")
+                if name:
+                    known.add(name)
+                    self.writer[name] = (node, index)
+        missing = set(self.outputs) - known
+        if missing:
+            raise SourceError(f"nothing writes the output {min(missing)}")
+
+    def _evaluate(self) -> bool:
+        """Turn constant expressions into constants, front to back; whether there were any beyond plain constants."""
+        found = False
+        for node in self.nodes:
+            if len(node.outputs) != 1 or any(_is_graph(value) for value in node.attributes.values()):
+                continue
+            value = evaluated(self, node)
+            if value is not None:
+                self.constants[node.outputs[0]] = value
+                found = found or node.op != "Constant"
+        return found
+
+    def _inferred(self) -> dict[str, tuple[int, Shape | None]]:
+        """Element type and shape of every tensor, inferred without the weights."""
+        graph = GraphProto(name="shapes")
+        for name, kind in self.inputs.items():
+            graph.input.append(onnx.ValueInfoProto(name=name, type=kind))
+        for name, value in self.constants.items():
+            kind = self._types[name][0] if hasattr(self, "_types") and name in self._types else None
+            kind = kind or helper.np_dtype_to_tensor_dtype(value.dtype)
+            if value.size <= _SMALL:
+                graph.initializer.append(
+                    helper.make_tensor(
+                        name, kind, value.shape, value.astype(helper.tensor_dtype_to_np_dtype(kind)).tobytes(), raw=True
+                    )
+                )
+            else:
+                graph.input.append(helper.make_tensor_value_info(name, kind, value.shape))
+        for proto, node in zip(self._proto.node, self.nodes, strict=True):
+            if not (node.outputs and set(node.outputs) <= set(self.constants)):
+                graph.node.append(proto)
+        graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.outputs if name not in self.constants)
+        model = ModelProto(ir_version=_INFERS_LIKE, graph=graph, opset_import=self._imports, functions=self._functions)
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+        return {value.name: _type(value) for value in (*inferred.input, *inferred.value_info, *inferred.output)}
+
+
+def read(path: Path, frozen: Iterable[str] = ()) -> Network:
+    """Read an ONNX file, its external data included.
+
+    Raises:
+        SourceError: the file is missing or no usable model.
+    """
+    try:
+        model = onnx.load(path)
+    except Exception as error:
+        raise SourceError(f"{path} cannot be read as an ONNX model ({type(error).__name__}).") from None
+    try:
+        return Network(model, frozen)
+    except SourceError as error:
+        raise SourceError(f"{path} cannot be checked: {error}.") from None
+
+
+def reads(node: Node) -> Iterator[str]:
+    """Everything a node reads: its inputs, and what its subgraphs capture."""
+    yield from (name for name in node.inputs if name)
+    for body in node.bodies:
+        yield from captured(body)
+
+
+def tensors_of(graph: GraphProto) -> dict[str, Array]:
+    """The initializers of a graph by name, as stored."""
+    dense = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return dense | {tensor.values.name: _dense(tensor) for tensor in graph.sparse_initializer}
+
+
+def captured(body: GraphProto) -> set[str]:
+    """Names that a subgraph reads and does not define."""
+    inside = {value.name for value in (*body.input, *body.initializer)} | {
+        t.values.name for t in body.sparse_initializer
+    }
+    outer: set[str] = set()
+    for proto in body.node:
+        outer |= set(reads(as_node(proto))) - inside
+        inside |= set(proto.output)
+    return (outer | {value.name for value in body.output} - inside) - {""}
+
+
+def as_node(proto: NodeProto) -> Node:
+    """A node of the main graph or of a subgraph."""
+    inputs, outputs = list(proto.input), list(proto.output)
+    for names in (inputs, outputs):
+        while names and not names[-1]:
+            names.pop()
+    op = proto.op_type if proto.domain in _DEFAULT_DOMAINS else f"{proto.domain}.{proto.op_type}"
+    title = proto.name or f"{op}:{next(iter(outputs), '')}"
+    return Node(title, op, tuple(inputs), tuple(outputs), {a.name: _value(a) for a in proto.attribute})
+
+
+def _value(attribute: onnx.AttributeProto) -> Any:
+    value = helper.get_attribute_value(attribute)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, TensorProto):
+        return numpy_helper.to_array(value)
+    if isinstance(value, onnx.SparseTensorProto):
+        return _dense(value)
+    return value
+
+
+def _dense(sparse: onnx.SparseTensorProto) -> Array:
+    values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
+    dense = np.zeros(tuple(sparse.dims), values.dtype)
+    if indices.ndim == 1:
+        dense.reshape(-1)[indices] = values
+    else:
+        dense[tuple(indices.T)] = values
+    return dense
+
+
+def _comparable(value: Any) -> object:
+    if isinstance(value, np.ndarray):
+        return (value.dtype.name, value.shape, value.tobytes())
+    if isinstance(value, GraphProto):
+        return "a subgraph"
+    return [_comparable(part) for part in value] if isinstance(value, list) else value
+
+
+def _is_graph(value: Any) -> bool:
+    return isinstance(value, GraphProto) or (isinstance(value, list) and any(_is_graph(part) for part in value))
+
+
+def _without_notes(function: onnx.FunctionProto) -> bytes:
+    plain = onnx.FunctionProto()
+    plain.CopyFrom(function)
+    plain.ClearField("doc_string")
+    plain.ClearField("value_info")
+    plain.ClearField("metadata_props")
+    text: bytes = plain.SerializeToString(deterministic=True)
+    return text
+
+
+def _type(value: onnx.ValueInfoProto) -> tuple[int, Shape | None]:
+    kind = value.type.tensor_type
+    if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
+        return kind.elem_type, None
+    return kind.elem_type, tuple(
+        d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in kind.shape.dim
+    )
