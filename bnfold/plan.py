@@ -45,6 +45,22 @@ SENTENCES: Mapping[Code, str] = {
     Code.WITHDRAWN: "it was withdrawn on request or because the proof did not pass with it",
 }
 
+REMEDIES: Mapping[Code, str] = {
+    Code.SCALE: "put the BN next to a convolution or linear layer; let branches that are added share one BN",
+    Code.SIGN: "train with positive gammas, for example by clamping them",
+    Code.SHIFT: "pad before the BN instead of after it, or put the BN behind the convolution",
+    Code.SHAPE: "give the constant one element per channel; fix dynamic dimensions",
+    Code.TRAINING: "export the model in eval mode",
+    Code.NONFINITE: "repair the checkpoint",
+    Code.NOT_CONSTANT: "export the parameters as initializers",
+    Code.OVERRIDABLE: "fold with --freeze-inputs, if no caller overrides them",
+    Code.DEAD: "prune the channel, or replace the 0 by a tiny number",
+    Code.PRECISION: "nothing is wrong; the BN is worth keeping",
+    Code.RANGE: "store the model in float32",
+    Code.WITHDRAWN: "withdraw less, or report it: the proof should pass",
+}
+"""What a user could change so that the operator goes."""
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -64,11 +80,17 @@ class Reason:
     against: str | None = None
     channels: tuple[int, ...] = ()
 
+    @property
+    def remedy(self) -> str:
+        """What a user could change so that the operator goes."""
+        return REMEDIES[self.code]
+
     def to_json(self) -> dict[str, Any]:
         """The reason as JSON-ready data."""
         return {
             "code": self.code.value,
             "sentence": self.sentence,
+            "remedy": self.remedy,
             "channel": self.channel,
             "channels": list(self.channels),
             "against": self.against,

@@ -8,26 +8,34 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
-from bnfold.plan import Decision, Reason
+from bnfold.plan import REMEDIES, SENTENCES, Code, Decision, Reason
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 FULL_LIST = 24
-"""Longer lists are grouped, unless the user asks for all of it."""
+"""Longer lists of what goes are grouped, unless the user asks for all of it."""
+
+RUNS = 4
+"""So many runs of channels are named."""
+
+FEW_KEPT = 8
+"""The same for what stays, where every operator has a sentence."""
 
 
 def tables(decisions: Sequence[Decision], *, verbose: bool = False) -> list[RenderableType]:
-    """One table of what goes and one of what stays; those that would be empty are left out."""
+    """What goes, what stays and why, and, if the user asks for all, what would help; empty tables are left out."""
     removed = [decision for decision in decisions if decision.removed]
     kept = [decision for decision in decisions if not decision.removed]
     parts: list[RenderableType] = []
     if removed:
         parts.append(_removed(removed) if verbose or len(removed) <= FULL_LIST else _removed_grouped(removed))
     if kept:
-        parts.append(_kept(kept) if verbose or len(kept) <= FULL_LIST else _kept_grouped(kept))
-    return parts
+        parts.append(_kept(kept) if verbose or len(kept) <= FEW_KEPT else _kept_grouped(kept))
+        parts.append(_remedies(kept) if verbose else Text("--verbose says what would help.", style="dim"))
+    return [padded for part in parts for padded in (part, "")]
 
 
 def _table(*headings: str) -> Table:
@@ -40,8 +48,12 @@ def _table(*headings: str) -> Table:
 def _removed(decisions: Sequence[Decision]) -> Table:
     table = _table("removed", "operator", "into")
     for decision in decisions:
-        table.add_row(decision.node, decision.op, _names(decision.into) or "nothing: it changes no value")
+        table.add_row(decision.node, decision.op, _into(decision))
     return table
+
+
+def _into(decision: Decision) -> str:
+    return _names(decision.into) or "nothing: it changes no value"
 
 
 def _names(nodes: Sequence[str]) -> str:
@@ -55,7 +67,7 @@ def _removed_grouped(decisions: Sequence[Decision]) -> Table:
     for decision in decisions:
         groups[_kind(decision)].append(decision)
     for kind, members in groups.items():
-        table.add_row(kind, str(len(members)), members[0].node, _names(members[0].into))
+        table.add_row(kind, str(len(members)), members[0].node, _into(members[0]))
     return table
 
 
@@ -74,17 +86,41 @@ def _kept(decisions: Sequence[Decision]) -> Table:
 
 def _channels(reason: Reason) -> str:
     if len(reason.channels) > 1:
-        shown = ", ".join(map(str, reason.channels[:4]))
-        more = len(reason.channels) - 4
-        return f" (channels {shown}{f' and {more} more' if more > 0 else ''})"
+        runs = _runs(reason.channels)
+        shown = ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs[:RUNS])
+        more = sum(last - first + 1 for first, last in runs[RUNS:])
+        return f" (channels {shown}{f' and {more} more' if more else ''})"
     return "" if reason.channel is None else f" (channel {reason.channel})"
 
 
+def _runs(channels: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending channels as runs without gaps: the first and the last of each."""
+    runs: list[tuple[int, int]] = []
+    for channel in channels:
+        if runs and channel == runs[-1][1] + 1:
+            runs[-1] = runs[-1][0], channel
+        else:
+            runs.append((channel, channel))
+    return runs
+
+
 def _kept_grouped(decisions: Sequence[Decision]) -> Table:
-    table = _table("kept", "count", "first", "because")
-    counts = Counter((_kind(d), d.reason.code) for d in decisions if d.reason is not None)
-    for (kind, code), count in counts.most_common():
-        first = next(d for d in decisions if d.reason and _kind(d) == kind and d.reason.code == code)
+    table = _table("kept", "count", "because", "for example")
+    groups: dict[tuple[str, Code], list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        if decision.reason is not None:
+            groups[_kind(decision), decision.reason.code].append(decision)
+    for (kind, code), members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        first = members[0]
         assert first.reason is not None
-        table.add_row(kind, str(count), first.node, first.reason.sentence)
+        detail = first.reason.sentence.removeprefix(SENTENCES[code]).lstrip(": ")
+        table.add_row(kind, str(len(members)), SENTENCES[code], f"{first.node}: {detail}" if detail else first.node)
+    return table
+
+
+def _remedies(decisions: Sequence[Decision]) -> Table:
+    table = _table("because", "count", "what would help")
+    counts = Counter(decision.reason.code for decision in decisions if decision.reason is not None)
+    for code, count in counts.most_common():
+        table.add_row(SENTENCES[code], str(count), REMEDIES[code])
     return table

@@ -2,11 +2,12 @@
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from bnfold.plan import SENTENCES, Code, Decision, Reason
+from bnfold.plan import REMEDIES, SENTENCES, Code, Decision, Reason
 from bnfold.report import ledger
 
 
@@ -49,3 +50,26 @@ def test_verbose_lists_all() -> None:
 
 def test_nothing_is_shown_of_nothing() -> None:
     assert ledger.tables([]) == []
+
+
+def test_all_reasons_come_with_what_would_help() -> None:
+    """On a terminal if the user asks for all, in JSON always, and in the docs in the same words."""
+    page = (Path(__file__).parents[2] / "docs/ledger.md").read_text()
+    for code in Code:
+        decision = kept("add1", code)
+        assert decision.reason is not None
+        assert decision.reason.to_json()["remedy"] == REMEDIES[code]
+        assert REMEDIES[code][:30] in shown([decision], verbose=True)
+        assert "--verbose says what would help" in shown([decision])
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{code.value}` |")]
+        assert row.endswith(f"| {REMEDIES[code].replace('--freeze-inputs', '`--freeze-inputs`')} |")
+
+
+@pytest.mark.parametrize(
+    ("channels", "text"),
+    [((3,), "channel 3"), (tuple(range(10)), "channels 0-9"), ((0, 1, 4), "channels 0-1, 4"),
+     ((0, 2, 4, 6, 8, 9), "channels 0, 2, 4, 6 and 2 more")],
+)  # fmt: skip
+def test_channels_are_named_in_runs(channels: tuple[int, ...], text: str) -> None:
+    reason = Reason(Code.SHIFT, "sentence", channels[0], None, channels)
+    assert f"sentence ({text})" in " ".join(shown([Decision("bn", "Add", False, (), reason)]).split())
