@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from bnfold.gauge.solve import solve
@@ -13,19 +13,22 @@ from bnfold.rewrite import OutOfRangeError
 T = TypeVar("T")
 
 
-def solve_in_range(network: Network, attempt: Callable[[Plan], T]) -> tuple[Plan, T]:
+def solve_in_range(
+    network: Network, attempt: Callable[[Plan], T], withdrawn: Mapping[str, Reason] | None = None
+) -> tuple[Plan, T]:
     """The best plan that can be stored, and what carrying it out returned.
 
     Args:
         network: the facts.
         attempt: carries a plan out on a copy of the model; raises OutOfRangeError if a new constant does not fit.
+        withdrawn: removals that are not to be planned, by node name.
 
     Raises:
         OutOfRangeError: a constant does not fit and no removal is to blame.
     """
-    withdrawn: dict[str, Reason] = {}
+    refused = dict(withdrawn or {})
     while True:
-        plan = solve(network, withdrawn)
+        plan = solve(network, refused)
         try:
             return plan, attempt(plan)
         except OutOfRangeError as overflow:
@@ -33,4 +36,4 @@ def solve_in_range(network: Network, attempt: Callable[[Plan], T]) -> tuple[Plan
             guilty = {d.node: reason for d in plan.decisions if overflow.node in d.into}
             if not guilty:
                 raise
-            withdrawn |= guilty
+            refused |= guilty

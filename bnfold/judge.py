@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from bnfold.sources.onnx import load
 
 if TYPE_CHECKING:
     from bnfold.proof.checker import Proof
-    from bnfold.verification.verdict import Verification
+    from bnfold.verification import Preprocess, Settings, Verification
 
 
 def verify(
@@ -20,31 +20,38 @@ def verify(
     candidate: Any,
     *,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
+    more_shapes: Sequence[Mapping[str, tuple[int, ...]]] = (),
     data: str | Path | None = None,
+    preprocess: Preprocess | None = None,
+    settings: Settings | None = None,
 ) -> Verification:
     """Judge whether `candidate` computes what `reference` computes.
 
     Args:
         reference, candidate: paths to .onnx files or PyTorch checkpoints, ONNX models, or `nn.Module`s.
         shapes: input shapes by name, where the models do not tell them.
-        data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`.
+        more_shapes: further shapes to try, such as other batch sizes.
+        data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`; or a folder
+            of images.
+        preprocess: how images become numbers.
+        settings: tolerances, limits of child processes, and who is told of the progress.
 
     Returns:
         The verdict with its numbers; "different" is an answer here, not an exception.
 
     Raises:
-        UsageError: the interfaces differ, or shapes or data do not fit.
-        SourceError: a model is missing, damaged or not supported, or ONNX Runtime cannot run the reference.
+        UsageError: the interfaces differ, or shapes, data or tolerances do not fit.
+        SourceError: a model is missing, damaged or not supported, or ONNX Runtime crashed, hung or ran out of memory on
+            the reference.
     """
-    from bnfold.verification.inputs import load_data, make_batches, specs_of
-    from bnfold.verification.verify import verify_files
+    from bnfold.verification import load_data, make_batches, specs_of, verify_files
 
     with ExitStack() as stack:
         first, second = (stack.enter_context(sources.opened(model, shapes)) for model in (reference, candidate))
         specs = specs_of(load(first.path))
-        batches = make_batches(specs, overrides=first.shapes)
-        samples = None if data is None else load_data(Path(data), specs)
-        return verify_files(first.path, second.path, batches, samples)
+        batches = make_batches(specs, shapes=[first.shapes, *more_shapes])
+        samples = None if data is None else load_data(Path(data), specs, preprocess)
+        return verify_files(first.path, second.path, batches, samples, settings=settings)
 
 
 def verify_certificate(

@@ -34,14 +34,14 @@ def bench(
         SourceError: a model is missing, damaged or not supported, or ONNX Runtime cannot load it.
     """
     from bnfold.latency.bench import bench as measure
-    from bnfold.verification.inputs import make_batches, specs_of
+    from bnfold.verification import make_batches, specs_of
 
     if not models:
         raise UsageError("There is no model to measure; name at least one.")
     with ExitStack() as stack:
         opened = [stack.enter_context(sources.opened(model, shapes)) for model in models]
         specs = specs_of(load(opened[0].path))
-        batch, *_ = make_batches(specs, overrides=opened[0].shapes)
+        batch, *_ = make_batches(specs, shapes=[opened[0].shapes])
         names = [source.name for source in opened]
         unique = names if len(set(names)) == len(names) else None
         return measure([source.path for source in opened], batch.feeds, seconds=seconds, threads=threads, names=unique)

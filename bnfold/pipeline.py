@@ -20,6 +20,7 @@ from bnfold.graph.prepare import prepare
 from bnfold.graph.tensors import unrounded
 from bnfold.in_range import solve_in_range
 from bnfold.plan import Plan
+from bnfold.progress import Progress, prefixed, silent
 from bnfold.proof.certificate import Certificate
 from bnfold.proof.certificate import write as write_certificate
 from bnfold.proof.issue import issue
@@ -28,13 +29,13 @@ from bnfold.sources import Source
 from bnfold.sources.onnx import defaulted_inputs, load
 from bnfold.sources.raw_images import RawImages, check_against_unchanged, taking
 from bnfold.verification.verdict import Verification, not_run
+from bnfold.withdraw import Withdrawn, until_proven
 
 if TYPE_CHECKING:
     from bnfold.latency.bench import BenchResult
     from bnfold.proof.checker import Proof
-    from bnfold.verification.inputs import Batch, Data
+    from bnfold.verification import Batch, Data, Preprocess, Settings
 
-Progress = Callable[[str], None]
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -47,6 +48,12 @@ class _Planned:
     folded: ir.Model
     inlined: int
     certificate: Certificate
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    batches: Sequence[Batch]
+    samples: Data | None
 
 
 def inspect(
@@ -74,7 +81,9 @@ def fold(
     *,
     output: str | Path | None = None,
     shapes: Shapes | None = None,
+    more_shapes: Sequence[Shapes] = (),
     data: str | Path | None = None,
+    preprocess: Preprocess | None = None,
     freeze_inputs: bool = False,
     images: RawImages | None = None,
     opset: int | None = None,
@@ -82,6 +91,7 @@ def fold(
     simplify: bool = False,
     external_data: bool = False,
     verify: bool = True,
+    settings: Settings | None = None,
     bench: bool = False,
     bench_seconds: float = 10.0,
     certificate: str | Path | None = None,
@@ -98,21 +108,26 @@ def fold(
             `output` the result is an `nn.Module`; the other arguments then do not matter.
         output: the ONNX file to write; None returns the model only.
         shapes: input shapes by name, batch first; needed for a module where nothing else tells them.
-        data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`.
+        more_shapes: further shapes to prove with, such as other batch sizes.
+        data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`; or a folder
+            of images.
+        preprocess: how images become numbers.
         freeze_inputs: make constants of inputs that have a default value, so that they can be folded.
         images: what raw images the folded model shall take; None keeps its inputs as they are.
         opset: version of the operator set that the folded model shall have; None keeps it.
         precision: "fp16" converts the folded model to float16, what that cannot hold excepted.
         simplify: run onnxsim on the folded model, and prove the result as well.
         external_data: write the weights to a file of their own, which happens anyway where they do not fit one file.
-        verify: prove that the model computes the same; nothing is written when it does not.
+        verify: prove that the model computes the same; nothing is written when it does not. A removal that a failed
+            proof points at is withdrawn and the rest solved again, a stated number of times.
+        settings: tolerances of the proof and limits of its child processes.
         bench: measure latency on ONNX Runtime before and after.
         bench_seconds: how long to measure.
         certificate: where to write the claims of the proof for every input, which `verify_certificate` checks again.
         dry_run: do everything except writing `output`.
         force: replace `output` if it exists.
         keep_model: return the folded model; False saves its memory where only the file matters.
-        progress: called with the name of each step.
+        progress: called with the name of each step and, where it is known, the share that is done.
 
     Raises:
         NotEquivalentError: the proof failed; its `report` attribute holds the numbers.
@@ -120,7 +135,7 @@ def fold(
         SourceError: the source is missing, damaged or not supported.
         MissingExtraError: PyTorch is needed and not installed.
     """
-    tell = progress or (lambda _: None)
+    tell = progress or silent
     if simplify and precision is not None:
         raise UsageError("--simplify and --precision exclude each other: onnxsim rounds what float16 needs unrounded.")
     if certificate is not None and (
@@ -146,17 +161,26 @@ def fold(
         _workplace(target, dry_run) as staged,
     ):
         fed = verify or bench or simplify or precision is not None
-        batches, samples = _inputs(opened, data) if fed else ([], None)
-        tell("solving")
-        planned = _plan(
-            opened.path, freeze_inputs, lambda model: save.write(model, staged, external=external_data), opset
-        )
-        verification = not_run("Verification was switched off.")
-        if verify:
-            tell("verifying")
-            verification = _verify(opened.path, planned, staged, batches, samples, tell)
-            if images is not None:
-                verification = _with_images(verification, given.path, opened.path, images, batches[0])
+        inputs = _inputs(opened, more_shapes, data, preprocess) if fed else _Inputs([], None)
+
+        def attempt(withdrawn: Withdrawn) -> _Planned:
+            tell("solving")
+            return _plan(
+                opened.path,
+                freeze_inputs,
+                lambda model: save.write(model, staged, external=external_data),
+                opset,
+                withdrawn,
+            )
+
+        def prove(planned: _Planned) -> Verification:
+            if not verify:
+                return not_run("Verification was switched off.")
+            return _verify(opened.path, planned, staged, inputs, settings, tell)
+
+        planned, verification = until_proven(attempt, prove)
+        if verify and images is not None:
+            verification = _with_images(verification, given.path, opened.path, images, inputs.batches[0])
         report = _report(opened, target, planned, verification)
         if verify or certificate is not None:
             tell("checking every operator's equation")
@@ -165,13 +189,14 @@ def fold(
             raise FoldDiffersError(report)
         if simplify:
             tell("simplifying")
-            report = _simplify(report, opened.path, staged, batches, external_data)
+            report = _simplify(report, opened.path, staged, inputs.batches, external_data)
         if precision is not None:
             tell("converting to float16")
-            report = _in_half(report, opened.path, planned.folded, staged, batches, external_data)
+            sure = [batch for batch in inputs.batches if not batch.optional]
+            report = _in_half(report, opened.path, planned.folded, staged, sure, external_data)
         if bench:
             tell("measuring latency")
-            result, left = _bench(opened.path, staged, batches, bench_seconds)
+            result, left = _bench(opened.path, staged, inputs.batches, bench_seconds)
             report = replace(report, benchmark=result, left_by_onnxruntime=left)
         if certificate is not None and target is not None and not dry_run:
             given_file = Path(source) if isinstance(source, str | Path) else opened.path
@@ -192,7 +217,13 @@ def _temporary() -> Iterator[Path]:
         yield Path(folder, "folded.onnx")
 
 
-def _plan(path: Path, freeze_inputs: bool, store: Callable[[ir.Model], None], opset: int | None = None) -> _Planned:
+def _plan(
+    path: Path,
+    freeze_inputs: bool,
+    store: Callable[[ir.Model], None],
+    opset: int | None = None,
+    withdrawn: Withdrawn | None = None,
+) -> _Planned:
     """Solve, apply and store, withdrawing what leaves the range of a stored type until nothing does."""
     prepared = load(path, freeze_inputs=freeze_inputs)
     inlined = prepare(prepared)
@@ -206,7 +237,7 @@ def _plan(path: Path, freeze_inputs: bool, store: Callable[[ir.Model], None], op
         store(folded)
         return folded, stored
 
-    plan, (folded, stored) = solve_in_range(facts.network, attempt)
+    plan, (folded, stored) = solve_in_range(facts.network, attempt, withdrawn)
     frozen = defaulted_inputs(load(path)) if freeze_inputs else ()
     return _Planned(facts, plan, folded, inlined, issue(facts.network, plan, stored, frozen))
 
@@ -228,32 +259,30 @@ def _copy(model: ir.Model, facts: Facts) -> tuple[ir.Model, Facts]:
     return copy, Facts(facts.network, nodes)
 
 
-def _inputs(source: Source, data: str | Path | None) -> tuple[list[Batch], Data | None]:
-    from bnfold.verification.inputs import load_data, make_batches, specs_of
+def _inputs(
+    source: Source, more_shapes: Sequence[Shapes], data: str | Path | None, preprocess: Preprocess | None
+) -> _Inputs:
+    from bnfold.verification import load_data, make_batches, specs_of
 
     specs = specs_of(load(source.path))
-    samples = None if data is None else load_data(Path(data), specs)
-    return make_batches(specs, overrides=source.shapes), samples
+    samples = None if data is None else load_data(Path(data), specs, preprocess)
+    return _Inputs(make_batches(specs, shapes=[source.shapes, *more_shapes]), samples)
 
 
 def _verify(
-    original: Path,
-    planned: _Planned,
-    folded: Path,
-    batches: Sequence[Batch],
-    samples: Data | None,
-    tell: Progress,
+    original: Path, planned: _Planned, folded: Path, inputs: _Inputs, settings: Settings | None, tell: Progress
 ) -> Verification:
-    from bnfold.verification.verify import verify_fold
+    from bnfold.verification import Settings, verify_fold
 
     return verify_fold(
         load(original),
         unrounded(planned.folded),
         original,
         folded,
-        batches,
-        samples,
-        progress=lambda step: tell(f"verifying: {step}"),
+        inputs.batches,
+        inputs.samples,
+        units=planned.plan.units,
+        settings=replace(settings or Settings(), progress=prefixed(tell, "verifying: ")),
     )
 
 

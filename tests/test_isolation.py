@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bnfold.errors import UsageError
-from bnfold.isolation import ChildError, call
+from bnfold.isolation import ChildError, Limits, call
 
 HERE = "tests.test_isolation"
 
@@ -23,6 +23,11 @@ def crash() -> None:
 
 def sleep() -> None:
     time.sleep(60)
+
+
+def allocate() -> None:
+    blocks = [bytearray(64 << 20) for _ in range(64)]
+    raise AssertionError(len(blocks))
 
 
 def complain() -> None:
@@ -54,4 +59,13 @@ def test_a_crash_is_an_error() -> None:
 
 def test_a_hang_is_an_error() -> None:
     with pytest.raises(ChildError, match="did not finish within 2 s"):
-        call(f"{HERE}:sleep", timeout=2)
+        call(f"{HERE}:sleep", limits=Limits(timeout=2))
+
+
+def test_too_much_memory_is_an_error() -> None:
+    with pytest.raises(ChildError, match="needs more than the 500 MiB of memory"):
+        call(f"{HERE}:allocate", limits=Limits(memory=500 << 20))
+
+
+def test_enough_memory_is_none() -> None:
+    assert (call(f"{HERE}:double", limits=Limits(memory=500 << 20), x=np.arange(3)) == [0, 2, 4]).all()

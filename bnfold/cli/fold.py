@@ -8,16 +8,27 @@ from typing import Annotated, Any, Literal
 import typer
 
 from bnfold.cli.options import (
-    Data,
     FreezeInputs,
-    Input,
     InputDtype,
     InputLayout,
     Json,
     Normalize,
     Seconds,
     parse_images,
-    parse_shapes,
+)
+from bnfold.cli.proof_options import (
+    Atol,
+    Data,
+    Inputs,
+    Mean,
+    Memory,
+    Rtol,
+    Size,
+    Std,
+    Timeout,
+    parse_preprocess,
+    parse_settings,
+    parse_variants,
 )
 from bnfold.errors import UsageError
 
@@ -27,8 +38,11 @@ def fold(
         list[Path], typer.Argument(help="An .onnx file or PyTorch .pt/.pth checkpoint; or several, or folders of them.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The ONNX file to write; a folder for several.")],
-    input_: Input = None,
+    input_: Inputs = None,
     data: Data = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
     json_: Json = None,
     freeze_inputs: FreezeInputs = False,
     normalize: Normalize = None,
@@ -51,14 +65,21 @@ def fold(
         bool | None, typer.Option(help="Measure latency before and after.", show_default="bench one model, not several")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Models at a time; -1 is one per processor.")] = -1,
+    atol: Atol = None,
+    rtol: Rtol = None,
+    timeout: Timeout = 600.0,
+    memory: Memory = None,
     seconds: Seconds = 10.0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace the output if it exists.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
 ) -> None:
     """Fold every batch normalization and per-channel affine operator that exact algebra allows."""
+    shapes, *more = parse_variants(input_)
     options: dict[str, Any] = {
-        "shapes": parse_shapes(input_),
+        "shapes": shapes,
+        "more_shapes": more,
         "data": data,
+        "preprocess": parse_preprocess(mean, std, size),
         "freeze_inputs": freeze_inputs,
         "images": parse_images(normalize, input_layout, input_dtype),
         "opset": opset,
@@ -66,6 +87,7 @@ def fold(
         "simplify": simplify,
         "external_data": external_data,
         "verify": verify,
+        "settings": parse_settings(atol, rtol, timeout, memory) if verify else None,
         "bench_seconds": seconds,
         "dry_run": dry_run,
         "force": force,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -18,10 +17,6 @@ Input = Annotated[
 ]
 Json = Annotated[
     str | None, typer.Option("--json", metavar="PATH|-", help="Write the report as JSON; - is stdout alone.")
-]
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="An .npz with samples under the input's name (or `input`) and optional `labels`."),
 ]
 FreezeInputs = Annotated[
     bool, typer.Option("--freeze-inputs", help="Make constants of inputs that have a default value.")

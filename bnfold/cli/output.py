@@ -14,6 +14,8 @@ from bnfold.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from bnfold.progress import Progress
+
 WIDTH_IN_LOGS = 100
 
 
@@ -39,30 +41,35 @@ def _write(path: Path, data: dict[str, Any]) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """A function that says what is being done, beside a moving bar and the time; silent where stderr is no terminal."""
+def progress() -> Iterator[Progress]:
+    """A function that shows what is being done and, where it is known, how far; silent where stderr is no terminal."""
     with _bar(None) as bar:
-        yield lambda step: bar(step, 0)
+
+        def tell(step: str, share: float | None = None) -> None:
+            known = {} if share is None else {"total": 1.0, "completed": share}
+            bar(description=step, **known)
+
+        yield tell
 
 
 @contextmanager
 def counted(total: int) -> Iterator[Callable[[str], None]]:
     """A function that counts one more thing as done, beside a bar that fills; silent where stderr is no terminal."""
     with _bar(total) as bar:
-        yield lambda step: bar(step, 1)
+        yield lambda step: bar(description=step, advance=1)
 
 
 @contextmanager
-def _bar(total: int | None) -> Iterator[Callable[[str, int], None]]:
+def _bar(total: int | None) -> Iterator[Callable[..., None]]:
     if not sys.stderr.isatty():
-        yield lambda step, advance: None
+        yield lambda **_: None
         return
+    from rich import progress as bars
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = [BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.description}")]
+    columns = [bars.BarColumn(bar_width=24), bars.TimeElapsedColumn(), bars.TextColumn("{task.description}")]
     if total is not None:
-        columns.insert(1, MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        columns.insert(1, bars.MofNCompleteColumn())
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("starting", total=total)
-        yield lambda step, advance: shown.update(task, description=step, advance=advance)
+        yield lambda **changes: shown.update(task, **changes)

@@ -7,32 +7,72 @@ from typing import Annotated
 
 import typer
 
-from bnfold.cli.options import Data, Input, Json, parse_shapes
+from bnfold.cli.options import Json, parse_shapes
+from bnfold.cli.proof_options import (
+    Atol,
+    Data,
+    Inputs,
+    Mean,
+    Memory,
+    Rtol,
+    Size,
+    Std,
+    Timeout,
+    parse_preprocess,
+    parse_settings,
+    parse_variants,
+)
 
 
 def verify(
     reference: Annotated[Path, typer.Argument(help="The model to trust.")],
     candidate: Annotated[Path, typer.Argument(help="The model to judge.")],
-    input_: Input = None,
+    input_: Inputs = None,
     data: Data = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    atol: Atol = None,
+    rtol: Rtol = None,
+    timeout: Timeout = 600.0,
+    memory: Memory = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the error of every tensor along the network (.svg, .png, .pdf).")
+    ] = None,
     json_: Json = None,
     certificate: Annotated[
         Path | None, typer.Option("--certificate", help="Check this proof of `fold` instead of running anything.")
     ] = None,
 ) -> None:
     """Judge whether two models with the same interface compute the same."""
+    from dataclasses import replace
+
     from bnfold.cli.output import progress, show
     from bnfold.errors import NotEquivalentError
     from bnfold.judge import verify as judge
-    from bnfold.report import terminal
+    from bnfold.report import growth
+    from bnfold.report.verdict import verification as told
 
     if certificate is not None:
         _check(reference, candidate, certificate, input_, json_)
         return
+    if plot is not None:
+        growth.check(plot)
+    shapes, *more = parse_variants(input_)
+    settings = parse_settings(atol, rtol, timeout, memory)
     with progress() as tell:
-        tell("verifying")
-        verification = judge(reference, candidate, shapes=parse_shapes(input_), data=data)
-    show(terminal.verification(verification), verification.to_json(), json_)
+        verification = judge(
+            reference,
+            candidate,
+            shapes=shapes,
+            more_shapes=more,
+            data=data,
+            preprocess=parse_preprocess(mean, std, size),
+            settings=replace(settings, progress=tell),
+        )
+    if plot is not None:
+        growth.draw(verification, plot)
+    show(told(verification), verification.to_json(), json_)
     if verification.verdict == "different":
         raise NotEquivalentError(f"{candidate} does not compute what {reference} computes.")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bnfold.errors import UsageError
-from bnfold.isolation import call
+from bnfold.isolation import Limits, call
 from bnfold.latency.environment import Environment, environment
 from bnfold.latency.sampler import WARM_UP_SHARE, Contestant, Samples, Sampling
 from bnfold.latency.sessions import LEVELS, Feeds, Level
@@ -145,7 +145,7 @@ def bench(
         share = seconds / len(levels)
         sampling: Sampling = call(
             "bnfold.latency.sampler:sample",
-            timeout=600 + 10 * share,
+            limits=Limits(timeout=600 + 10 * share),
             contestants=[Contestant(name, path, level) for name, path in zip(names, paths, strict=True)],
             feeds=dict(feeds),
             threads=threads,

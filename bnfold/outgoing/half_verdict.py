@@ -20,7 +20,7 @@ from bnfold import save
 from bnfold.isolation import call
 from bnfold.outgoing.half import LARGEST, Stays, to_half
 from bnfold.sources.onnx import load
-from bnfold.verification.inputs import Batch
+from bnfold.verification.batches import Batch
 from bnfold.verification.precision import Array
 from bnfold.verification.reference import Float64Error, Reference
 from bnfold.verification.rounding import FACTOR, FLOOR_ULP

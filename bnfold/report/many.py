@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bnfold.report.terminal import VERDICT_STYLE
+from bnfold.report.verdict import VERDICT_STYLE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

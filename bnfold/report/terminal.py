@@ -8,25 +8,21 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bnfold.report import ledger, proof
+from bnfold.report import ledger, verdict
 from bnfold.report.data import FoldReport
-from bnfold.verification.verdict import Algebra, Verification
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bnfold.latency.bench import BenchResult, Measured
     from bnfold.outgoing.half_verdict import HalfReport
-    from bnfold.proof.checker import Proof
-
-VERDICT_STYLE = {"equivalent": "bold green", "different": "bold red", "not_run": "yellow"}
 
 
 def fold_report(report: FoldReport, *, verbose: bool = False, dry_run: bool = False) -> list[RenderableType]:
     """The whole of a fold."""
-    parts = [*inspect_report(report, verbose=verbose), *verification(report.verification, report.proof)]
+    parts = [*inspect_report(report, verbose=verbose), *verdict.verification(report.verification, report.proof)]
     if report.simplified is not None:
-        parts += [Text("Simplified by onnxsim, against the original."), *verification(report.simplified)]
+        parts += [Text("Simplified by onnxsim, against the original."), *verdict.verification(report.simplified)]
     if report.half is not None:
         parts += half(report.half)
     if report.benchmark is not None:
@@ -57,45 +53,6 @@ def _summary(report: FoldReport) -> Text:
     return Text("; ".join(sentences) + ".\n", style="bold")
 
 
-def verification(result: Verification, every_input: Proof | None = None) -> list[RenderableType]:
-    """The verdict with the numbers behind it, and the proof for every input if there is one."""
-    head = Text.assemble("Proof: ", (result.verdict.replace("_", " "), VERDICT_STYLE[result.verdict]))
-    if every_input is not None:
-        head.append_text(Text.assemble(", ", proof.verdict(every_input)))
-    parts: list[RenderableType] = [head]
-    table = _table()
-    table.add_column("check")
-    table.add_column("found", justify="right")
-    table.add_column("bound", justify="right")
-    table.add_column("meaning")
-    if result.algebra is not None:
-        _add_algebra(table, result.algebra)
-    rounding = result.rounding
-    if rounding is not None and rounding.folded is not None and rounding.original is not None:
-        ratio = "" if rounding.ratio is None else f" ({rounding.ratio:.2g}x)"
-        table.add_row(
-            "rounding",
-            _number(rounding.folded),
-            f"≤ {_number(rounding.allowed)}",
-            f"float32 error of the folded model; of the original {_number(rounding.original)}{ratio}",
-        )
-    accuracy = result.accuracy
-    if accuracy is not None:
-        table.add_row(
-            "accuracy",
-            f"{accuracy.after:.2%}",
-            f"was {accuracy.before:.2%}",
-            f"{accuracy.changed} of {accuracy.samples} predictions changed",
-        )
-    if table.row_count:
-        parts.append(table)
-    parts += [Text(f"  {sentence}") for sentence in result.sentences]
-    if every_input is not None:
-        parts += proof.details(every_input)
-    parts.append(Text(""))
-    return parts
-
-
 def half(result: HalfReport) -> list[RenderableType]:
     """The model in float16: error and range of every output, and what stays in float32."""
     table = _table()
@@ -113,27 +70,6 @@ def half(result: HalfReport) -> list[RenderableType]:
         sentences.append(f"{len(result.stays)} of {result.nodes} nodes stay in float32: {shown}{more}.")
     head = Text.assemble("In float16: ", verdict)
     return [head, table, *(Text(f"  {sentence}") for sentence in sentences), Text("")]
-
-
-def _add_algebra(table: Table, algebra: Algebra) -> None:
-    meaning = "largest relative difference in float64, weights unrounded"
-    if algebra.weights is None:
-        meaning = f"largest relative difference in {algebra.precision}; weight rounding explains the bound"
-    table.add_row("algebra", _number(algebra.max_rel), f"≤ {_number(algebra.bound)}", meaning)
-    if algebra.weights is not None:
-        table.add_row(
-            "weights",
-            f"{algebra.weights.max_ulp:.3g} ulp",
-            "≤ 0.5 ulp",
-            f"{algebra.weights.checked:,} stored numbers against their exact values",
-        )
-    if algebra.file is not None:
-        table.add_row(
-            "file",
-            _number(algebra.file.max_rel),
-            f"≤ {_number(algebra.file.bound)}",
-            "largest relative difference in float64 of the stored file",
-        )
 
 
 def benchmark(result: BenchResult) -> list[RenderableType]:

@@ -1,5 +1,6 @@
 """Prove numerically that two models compute the same; see `verify` for the steps.
 
+
 A name is imported when it is asked for: a fold that is not verified needs the words of a verdict, but no interpreter.
 """
 
@@ -8,14 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bnfold.verification.inputs import Batch, Data, InputSpec, load_data, make_batches, resolve, specs_of
+    from bnfold.verification.batches import Batch, make_batches
+    from bnfold.verification.case import Settings
+    from bnfold.verification.data import Data, load_data
+    from bnfold.verification.images import Preprocess
+    from bnfold.verification.inputs import InputSpec, resolve, specs_of
     from bnfold.verification.reference import Float64Error, Reference
+    from bnfold.verification.tolerance import Tolerances
     from bnfold.verification.verdict import Accuracy, Algebra, Rounding, Verification, not_run
     from bnfold.verification.verify import verify_files, verify_fold
 
 _HOMES = {
-    "inputs": ("Batch", "Data", "InputSpec", "load_data", "make_batches", "resolve", "specs_of"),
+    "batches": ("Batch", "make_batches"),
+    "case": ("Settings",),
+    "data": ("Data", "load_data"),
+    "images": ("Preprocess",),
+    "inputs": ("InputSpec", "resolve", "specs_of"),
     "reference": ("Float64Error", "Reference"),
+    "tolerance": ("Tolerances",),
     "verdict": ("Accuracy", "Algebra", "Rounding", "Verification", "not_run"),
     "verify": ("verify_files", "verify_fold"),
 }
@@ -27,8 +38,11 @@ __all__ = [
     "Data",
     "Float64Error",
     "InputSpec",
+    "Preprocess",
     "Reference",
     "Rounding",
+    "Settings",
+    "Tolerances",
     "Verification",
     "load_data",
     "make_batches",

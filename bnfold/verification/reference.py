@@ -95,6 +95,7 @@ class _Evaluator(ReferenceEvaluator):
 
     def __init__(self, proto: Any, **options: Any) -> None:
         super().__init__(proto, **{**options, "new_ops": list(OPERATORS)})
+        self.after: Callable[[onnx.NodeProto, list[Any]], list[Any]] | None = None
 
     def _init(self) -> None:
         super()._init()
@@ -149,6 +150,8 @@ class _Evaluator(ReferenceEvaluator):
                 raise error if isinstance(error, Float64Error) else Float64Error(str(error)) from error
             except Exception as error:
                 raise Float64Error(f"Operator {_title(node.onnx_node)} failed: {_one_line(error)}") from error
+            if self.after is not None:
+                outputs = self.after(node.onnx_node, list(outputs))
             for name, value in zip(node.output, outputs, strict=False):
                 results[name] = _checked(node.onnx_node, value)
             for name in last - held:

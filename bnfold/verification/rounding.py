@@ -1,4 +1,4 @@
-"""Both files on ONNX Runtime, each against the float64 truth: the original's own error is the tolerance.
+"""Both models in their own float type, each against the float64 truth: the original's own error is the tolerance.
 
     folded <= FACTOR * max(original, explained) + FLOOR_ULP * eps
 
@@ -8,15 +8,15 @@ one shows the usual noise. The floor covers inputs on which the original is exac
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 
-import onnx_ir as ir
-
-from bnfold.verification.inputs import Batch
-from bnfold.verification.precision import Array, epsilon
+from bnfold.verification.batches import Batch
+from bnfold.verification.compared import judged
+from bnfold.verification.precision import Array, Dtype, epsilon
 from bnfold.verification.sensitivity import relative_error
-from bnfold.verification.stored import model_type
-from bnfold.verification.verdict import Place, Rounding
+from bnfold.verification.tolerance import Tolerances
+from bnfold.verification.verdict import Bounded, Place, Rounding
 
 FACTOR = 4.0
 FLOOR_ULP = 8.0
@@ -28,42 +28,51 @@ BLIND = 1e-2
 Outputs = Mapping[str, Array]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The place where the folded model uses most of its allowance, all places, and where nothing could be judged."""
+
+    worst: Rounding
+    places: tuple[Bounded, ...]
+    blind: tuple[str, ...]
+
+
 def judge(
-    model: ir.Model,
+    kind: Dtype,
     batches: Sequence[Batch],
     truths: Sequence[Outputs],
     explained: Sequence[Mapping[str, float]],
     original: Sequence[Outputs],
     folded: Sequence[Outputs],
-) -> tuple[Rounding, list[str]]:
-    """The place where the folded model uses most of its allowance, and what could not be judged.
+    tolerances: Tolerances | None = None,
+    by: str = "ONNX Runtime",
+) -> Judged:
+    """Hold the folded model's errors against the original's.
 
     Args:
-        model: the original, for its float type.
+        kind: the float type that both ran in.
         batches: inputs.
         truths: float64 outputs of the original per batch.
         explained: relative output movement that rounding the weights explains, per batch and output.
-        original: outputs of the original's file on ONNX Runtime.
-        folded: outputs of the folded file.
+        original: outputs of the original.
+        folded: outputs of the folded model.
+        tolerances: what the user allows in the place of all this.
+        by: what ran them.
     """
-    eps = epsilon(model_type(model))
-    worst, usage, blind = Rounding(), -1.0, []
+    eps, tolerances = epsilon(kind), tolerances or Tolerances()
+    worst, usage, places, blind = Rounding(by=by, dtype=kind.name), -1.0, [], []
     for batch, truth, moved, before, after in zip(batches, truths, explained, original, folded, strict=True):
         for name, exact in truth.items():
             own = relative_error(exact, before[name])
-            error = relative_error(exact, after[name]) if name in after else inf
             floor = FLOOR_INTEGER if exact.dtype.kind in "biu" else FLOOR_ULP * eps
+            measured = FACTOR * max(own, moved.get(name, 0.0)) + floor
+            error, allowed = judged(name, exact, after.get(name), measured, tolerances)
             if own > max(BLIND, 64 * eps):
                 blind.append(f"{name} on batch {batch.name}")
-            allowed = FACTOR * max(own, moved.get(name, 0.0)) + floor
-            used = error / allowed if allowed < inf else 0.0
+            place = Place(batch.name, name)
+            places.append(Bounded(error, allowed, place))
+            used = places[-1].usage if allowed < inf else 0.0
             if used > usage:
                 usage = used
-                worst = Rounding(own, error, allowed, Place(batch.name, name))
-    if not blind:
-        return worst, []
-    places = ", ".join(blind[:3]) + (" and others" if len(blind) > 3 else "")
-    return worst, [
-        f"ONNX Runtime computes the original itself far from its exact result ({places}), "
-        "so rounding cannot be judged there."
-    ]
+                worst = Rounding(own, error, allowed, place, by=by, dtype=kind.name)
+    return Judged(worst, tuple(places), tuple(blind))

@@ -5,30 +5,39 @@ from pathlib import Path
 from typing import Any
 
 from bnfold.errors import SourceError
-from bnfold.isolation import ChildError, call
+from bnfold.isolation import ChildError, Limits, call
 from bnfold.verification.precision import Array
+
+OUT_OF_MEMORY = ("Failed to allocate memory", "bad allocation", "bad_alloc")
 
 
 class RuntimeRefusedError(SourceError):
-    """ONNX Runtime cannot load or run the model; the message carries its reason."""
+    """ONNX Runtime says that it cannot load or run the model; the message carries its reason."""
 
 
-def run_file(path: Path, feeds: Sequence[Mapping[str, Array]], timeout: float = 600.0) -> list[dict[str, Array]]:
+class RuntimeLostError(RuntimeRefusedError):
+    """ONNX Runtime crashed, hung or ran out of memory on the model."""
+
+
+def run_file(path: Path, feeds: Sequence[Mapping[str, Array]], limits: Limits | None = None) -> list[dict[str, Array]]:
     """Outputs by name for each set of inputs, in the model's own types.
 
     Args:
         path: an .onnx file; external data is found beside it.
         feeds: arrays by input name, already in the model's types.
-        timeout: seconds for the whole list.
+        limits: time and memory for the whole list.
 
     Raises:
-        RuntimeRefusedError: ONNX Runtime raised an error, crashed or ran too long.
+        RuntimeRefusedError: ONNX Runtime raised an error.
+        RuntimeLostError: it crashed, ran too long or needed too much memory.
     """
     arguments: dict[str, Any] = {"path": str(path), "feeds": [dict(f) for f in feeds]}
     try:
-        result: list[dict[str, Array]] = call(f"{__name__}:session_outputs", timeout=timeout, **arguments)
+        result: list[dict[str, Array]] = call(f"{__name__}:session_outputs", limits=limits, **arguments)
     except ChildError as error:
-        raise RuntimeRefusedError(f"ONNX Runtime cannot run {path}: {error}") from error
+        raise RuntimeLostError(
+            f"ONNX Runtime, given {path}, {error.what}; --timeout and --memory set what it may use."
+        ) from error
     return result
 
 
@@ -44,4 +53,7 @@ def session_outputs(path: str, feeds: list[dict[str, Array]]) -> list[dict[str, 
         names = [output.name for output in session.get_outputs()]
         return [dict(zip(names, session.run(names, feed), strict=True)) for feed in feeds]
     except Exception as error:
-        raise RuntimeRefusedError(f"ONNX Runtime cannot run {path}: {' '.join(str(error).split())}") from error
+        reason = " ".join(str(error).split())
+        if any(sign in reason for sign in OUT_OF_MEMORY):
+            raise MemoryError(reason) from error
+        raise RuntimeRefusedError(f"ONNX Runtime cannot run {path}: {reason}") from error

@@ -7,12 +7,12 @@ range, and SAFETY times the largest movement seen is what a correctly rounded fi
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
 
-from bnfold.verification.inputs import Batch
+from bnfold.verification.batches import Batch
 from bnfold.verification.metrics import compare
 from bnfold.verification.precision import Array, Dtype, rounded_like, ulp
 from bnfold.verification.reference import Parameters, Reference
@@ -59,7 +59,11 @@ def rewritten_weights(stored_types: Mapping[str, Dtype], default: Dtype, draw: i
 
 
 def explained(
-    model: ir.Model, draws: Sequence[Parameters], batches: Sequence[Batch], base: Sequence[Outputs]
+    model: ir.Model,
+    draws: Sequence[Parameters],
+    batches: Sequence[Batch],
+    base: Sequence[Outputs],
+    advance: Callable[[float], None] = lambda _: None,
 ) -> list[dict[str, float]]:
     """Per batch and output, SAFETY times the largest relative movement over the draws.
 
@@ -70,6 +74,7 @@ def explained(
         draws: what to do with its parameters, once each.
         batches: inputs.
         base: its outputs for each batch with unmoved weights.
+        advance: told how many elements of input went through a model.
     """
     bounds = [dict.fromkeys(outputs, 0.0) for outputs in base]
     for parameters in draws:
@@ -79,6 +84,7 @@ def explained(
                 error = relative_error(outputs[name], value)
                 if np.isfinite(error):
                     bound[name] = max(bound[name], SAFETY * error)
+            advance(batch.elements)
     return bounds
 
 

@@ -1,8 +1,16 @@
 """What a verification found, as frozen data that a report can print or store."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import inf, isnan
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from bnfold.verification.blame import Blame
+    from bnfold.verification.output_metrics import OutputMetrics
+    from bnfold.verification.trace import Site
 
 Judgement = Literal["equivalent", "different", "not_run"]
 
@@ -31,6 +39,13 @@ class Bounded:
     def holds(self) -> bool:
         """Whether the error is within the bound; never with NaN, nor with an infinite error."""
         return self.max_rel <= self.bound and self.max_rel < inf
+
+    @property
+    def usage(self) -> float:
+        """The share of the bound that the error uses; infinite where nothing is allowed and something is there."""
+        if self.bound > 0:
+            return self.max_rel / self.bound
+        return inf if self.max_rel > 0 else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; an infinite number is null."""
@@ -105,8 +120,9 @@ class Rounding:
         folded: the same of the folded model.
         allowed: what the folded model was allowed there.
         place: that place.
-        run: False where ONNX Runtime has no kernels for the model's type or there is no truth to compare
-            with.
+        run: False where nothing could be run in the model's type, or there is no truth to compare with.
+        by: what ran the files.
+        dtype: the float type that they were run in.
     """
 
     original: float | None = None
@@ -114,6 +130,8 @@ class Rounding:
     allowed: float | None = None
     place: Place | None = None
     run: bool = True
+    by: str = "ONNX Runtime"
+    dtype: str = "float32"
 
     @property
     def ratio(self) -> float | None:
@@ -138,32 +156,110 @@ class Rounding:
             "allowed": _number(self.allowed),
             "place": None if self.place is None else self.place.to_json(),
             "run": self.run,
+            "by": self.by,
+            "dtype": self.dtype,
         }
 
 
 @dataclass(frozen=True)
+class Change:
+    """A prediction that is another one after the fold.
+
+    Attributes:
+        sample: what the sample is called: its file, or its number from 0.
+        label: what would be right.
+        before, after: the classes predicted.
+    """
+
+    sample: str
+    label: int
+    before: int
+    after: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"sample": self.sample, "label": self.label, "before": self.before, "after": self.after}
+
+
+@dataclass(frozen=True)
 class Accuracy:
-    """Share of right predictions (0 to 1) of both files, and how many predictions changed."""
+    """Share of right predictions (0 to 1) of both files, and the predictions that changed."""
 
     samples: int
     before: float
     after: float
-    changed: int
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def changed(self) -> int:
+        """How many predictions changed."""
+        return len(self.changes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"samples": self.samples, "before": self.before, "after": self.after, "changed": self.changed}
+        return {
+            "samples": self.samples,
+            "before": self.before,
+            "after": self.after,
+            "changed": self.changed,
+            "changes": [change.to_json() for change in self.changes],
+        }
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What one output was allowed to differ, relative to its largest value.
+
+    Attributes:
+        output: its name.
+        float64: smallest and largest allowance of the batches in float64; None where that was not run.
+        own_type: the same in the model's own type.
+        given: the tolerance that the user set, `{"atol": ..., "rtol": ...}`; None where the allowances were measured.
+    """
+
+    output: str
+    float64: tuple[float, float] | None
+    own_type: tuple[float, float] | None
+    given: Mapping[str, float] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; an infinite number is null."""
+        return {
+            "output": self.output,
+            "float64": None if self.float64 is None else list(map(_number, self.float64)),
+            "own_type": None if self.own_type is None else list(map(_number, self.own_type)),
+            "given": None if self.given is None else dict(self.given),
+        }
 
 
 @dataclass(frozen=True)
 class Verification:
-    """The verdict, the numbers behind it, and sentences for a reader."""
+    """The verdict and everything behind it.
+
+    Attributes:
+        verdict: the answer.
+        algebra, rounding: the two questions it rests on.
+        accuracy: on the user's labelled samples.
+        sentences: what a reader must know: both verdicts with their numbers, and what was weaker, left out or wrong.
+        batches: name and shapes of every set of inputs.
+        allowed: what each output was allowed.
+        outputs: metrics of each output, original against folded, as run in their own type.
+        subnormals: subnormal weights before and after.
+        sites: every tensor of both models, where they were compared.
+        blame: where the models part, if they do.
+    """
 
     verdict: Judgement
     algebra: Algebra | None = None
     rounding: Rounding | None = None
     accuracy: Accuracy | None = None
     sentences: tuple[str, ...] = ()
+    batches: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
+    allowed: tuple[Allowed, ...] = ()
+    outputs: tuple[OutputMetrics, ...] = ()
+    subnormals: tuple[int, int] | None = None
+    sites: tuple[Site, ...] = ()
+    blame: Blame | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the JSON report."""
@@ -173,6 +269,16 @@ class Verification:
             "rounding": None if self.rounding is None else self.rounding.to_json(),
             "accuracy": None if self.accuracy is None else self.accuracy.to_json(),
             "sentences": list(self.sentences),
+            "batches": {
+                name: {key: list(shape) for key, shape in feeds.items()} for name, feeds in self.batches.items()
+            },
+            "allowed": [item.to_json() for item in self.allowed],
+            "outputs": [item.to_json() for item in self.outputs],
+            "subnormals": None
+            if self.subnormals is None
+            else dict(zip(("before", "after"), self.subnormals, strict=True)),
+            "sites": [site.to_json() for site in self.sites],
+            "blame": None if self.blame is None else self.blame.to_json(),
         }
 
 

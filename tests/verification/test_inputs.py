@@ -4,13 +4,11 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from bnfold.errors import SourceError, UsageError
-from bnfold.verification import InputSpec, load_data, make_batches, resolve, specs_of
-from bnfold.verification.inputs import Data, portions
+from bnfold.verification import InputSpec, load_data, resolve, specs_of
+from bnfold.verification.data import Data, portions
 
 F32, I64 = np.dtype(np.float32), np.dtype(np.int64)
 IMAGE = InputSpec("x", ("n", 3, "h", None), F32)
@@ -53,32 +51,6 @@ def test_open_dimensions_follow_the_rule():
 def test_an_override_that_does_not_fit(overrides, message):
     with pytest.raises(UsageError, match=message):
         resolve([IMAGE, InputSpec("y", (None, "h"), F32)], overrides)
-
-
-@given(st.integers(0, 9))
-def test_batches_are_seeded_and_cover_their_kinds(seed):
-    specs = [IMAGE, InputSpec("i", ("n",), I64), InputSpec("b", (2,), np.dtype(bool))]
-    batches = make_batches(specs, seed=seed, overrides={"x": (1, 3, 4, 5)})
-    again = make_batches(specs, seed=seed, overrides={"x": (1, 3, 4, 5)})
-    by_name = {b.name: b.feeds for b in batches}
-    assert list(by_name) == ["normal", "uniform", "zeros", "ones", "large", "checkerboard"]
-    for one, other in zip(batches, again, strict=True):
-        for spec in specs:
-            assert one.feeds[spec.name].dtype == spec.dtype
-            np.testing.assert_array_equal(one.feeds[spec.name], other.feeds[spec.name])
-        assert 0 <= one.feeds["i"].min() <= one.feeds["i"].max() < 8
-    assert 0 <= by_name["uniform"]["x"].min() <= by_name["uniform"]["x"].max() <= 1
-    assert not by_name["zeros"]["x"].any()
-    assert (by_name["ones"]["x"] == 1).all()
-    assert np.abs(by_name["large"]["x"]).max() > 30
-    board = by_name["checkerboard"]["x"]
-    assert board[0, 0, 0, :3].tolist() == [1, -1, 1]
-    assert board[0, 0, :3, 0].tolist() == [1, -1, 1]
-    assert (by_name["normal"]["x"] != make_batches(specs, seed=seed + 1)[0].feeds["x"][:1, :, :4, :5]).any()
-
-
-def test_an_open_batch_is_tried_with_one_and_three():
-    assert {len(b.feeds["x"]) for b in make_batches([IMAGE])} == {1, 3}
 
 
 def save(path, **arrays):

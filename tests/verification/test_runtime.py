@@ -5,6 +5,7 @@ import pytest
 from bn_nets import Net, saved
 
 from bnfold.errors import SourceError
+from bnfold.isolation import Limits
 from bnfold.verification.runtime import run_file
 
 
@@ -45,4 +46,4 @@ def test_an_error_is_one_sentence(tmp_path):
 def test_a_child_that_hangs_is_an_error(tmp_path):
     path = saved(Net().folded(), tmp_path / "m.onnx")
     with pytest.raises(SourceError, match="did not finish"):
-        run_file(path, [{"x": np.zeros((1, 3, 16, 16), np.float32)}], timeout=0.01)
+        run_file(path, [{"x": np.zeros((1, 3, 16, 16), np.float32)}], limits=Limits(timeout=0.01))

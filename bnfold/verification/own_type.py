@@ -1,0 +1,86 @@
+"""Both models as stored, in their own float type: on ONNX Runtime, or emulated where it has no kernels for that."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_ir as ir
+
+from bnfold.isolation import Limits
+from bnfold.verification.case import Case
+from bnfold.verification.emulation import Emulation
+from bnfold.verification.inputs import specs_of
+from bnfold.verification.precision import BFLOAT16, Array, Dtype
+from bnfold.verification.runtime import RuntimeLostError, RuntimeRefusedError, run_file
+from bnfold.verification.sensitivity import Outputs
+from bnfold.verification.stored import model_type
+
+Run = Callable[[Sequence[Mapping[str, Array]]], list[Outputs]]
+RUNTIME, EMULATION = "ONNX Runtime", "emulation"
+
+
+@dataclass(frozen=True)
+class OwnType:
+    """How both models run in one float type.
+
+    Attributes:
+        kind: the type.
+        by: what runs them.
+        original, folded: run a model on several sets of inputs.
+        before: outputs of the original on the batches.
+        note: a sentence on why it is not simply ONNX Runtime; empty otherwise.
+    """
+
+    kind: Dtype
+    by: str
+    original: Run
+    folded: Run
+    before: list[Outputs]
+    note: str = ""
+
+
+def own_type(case: Case) -> OwnType:
+    """The way to run both models that makes their errors comparable.
+
+    A candidate in a narrower type than the original is held against the original converted to that type.
+
+    Raises:
+        Float64Error: a model must be emulated and cannot be.
+        RuntimeLostError: ONNX Runtime crashed, hung or ran out of memory on the original.
+    """
+    wide, kind = model_type(case.original), model_type(case.folded)
+    limits = case.settings.limits
+    original, folded = (_on_runtime(path, limits) for path in (case.original_path, case.folded_path))
+    feeds = [batch.feeds for batch in case.batches]
+    if BFLOAT16 in {wide, kind, *(spec.dtype for spec in specs_of(case.original))}:
+        return _emulated(case, kind, "ONNX Runtime has no bfloat16 convolution for the CPU")
+    if kind.itemsize < wide.itemsize:
+        original = _emulation(case.original, kind)
+        note = f"The candidate is stored in {kind}, so it is held against the original converted to {kind} (emulated)."
+        return OwnType(kind, RUNTIME, original, folded, original(feeds), note)
+    try:
+        return OwnType(wide, RUNTIME, original, folded, original(feeds))
+    except RuntimeLostError:
+        raise
+    except RuntimeRefusedError as error:
+        return _emulated(case, kind, str(error).rstrip("."))
+
+
+def _emulated(case: Case, kind: Dtype, why: str) -> OwnType:
+    note = f"{why}, so both models were emulated: every operator in float64, its result rounded to the stored type."
+    narrowed = kind if kind.itemsize < model_type(case.original).itemsize else None
+    original = _emulation(case.original, narrowed)
+    before = original([batch.feeds for batch in case.batches])
+    return OwnType(kind, EMULATION, original, _emulation(case.folded), before, note)
+
+
+def _on_runtime(path: Path, limits: Limits) -> Run:
+    return lambda feeds: run_file(path, feeds, limits)
+
+
+def _emulation(model: ir.Model, narrowed: Dtype | None = None) -> Run:
+    def run(feeds: Sequence[Mapping[str, Array]]) -> list[Outputs]:
+        emulated = Emulation(model, narrowed)
+        return [emulated.run(feed) for feed in feeds]
+
+    return run

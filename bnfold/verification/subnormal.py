@@ -1,0 +1,24 @@
+"""Weights so small that the stored type holds them with fewer digits, and some processors compute with them slowly."""
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnx_ir as ir
+
+from bnfold.verification.precision import FLOATS
+
+_FINFO: Any = ml_dtypes.finfo
+
+
+def count_subnormals(model: ir.Model) -> int:
+    """How many numbers of the float initializers lie between 0 and the smallest normal number of their type."""
+    total = 0
+    for value in model.graph.initializers.values():
+        tensor = value.const_value
+        if tensor is None or not tensor.dtype.is_floating_point() or tensor.dtype.numpy() not in FLOATS:
+            continue
+        array = tensor.numpy()
+        size = np.abs(array.astype(np.float64))
+        total += int(np.sum((size > 0) & (size < float(_FINFO(array.dtype).smallest_normal))))
+    return total

@@ -1,0 +1,74 @@
+"""After a failed proof: withdraw the removals that the error lies on, so that the rest can be solved again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from bnfold.plan import SENTENCES, Code, Plan, Reason
+from bnfold.verification.verdict import Verification
+
+ROUNDS = 3
+"""How often at most; a proof that then still fails has failed."""
+
+Withdrawn = Mapping[str, Reason]
+
+
+class Attempt(Protocol):
+    """What was made by carrying a plan out."""
+
+    @property
+    def plan(self) -> Plan: ...
+
+
+T = TypeVar("T", bound=Attempt)
+
+
+def until_proven(attempt: Callable[[Withdrawn], T], prove: Callable[[T], Verification]) -> tuple[T, Verification]:
+    """The first attempt that is proven, or the last one made.
+
+    Args:
+        attempt: solves without the removals it is given, by node name, and carries the plan out.
+        prove: judges what was made.
+
+    Returns:
+        What was made, and its verification; sentences in front tell what was withdrawn on the way.
+    """
+    withdrawn: dict[str, Reason] = {}
+    told: list[str] = []
+    while True:
+        made = attempt(withdrawn)
+        found = prove(made)
+        guilty = suspects(made.plan, found) if len(told) < ROUNDS else {}
+        if not guilty:
+            return made, replace(found, sentences=(*told, *found.sentences))
+        withdrawn |= guilty
+        told.append(_sentence(len(told) + 1, guilty, found))
+
+
+def suspects(plan: Plan, found: Verification) -> dict[str, Reason]:
+    """The removals on the way to the first tensor that a wrong rewrite changed.
+
+    None if the rewrite is right: another plan mends no file that stores something else.
+    """
+    blame, algebra = found.blame, found.algebra
+    if blame is None or algebra is None or algebra.max_rel <= algebra.bound:
+        return {}
+    ours, theirs = set(blame.reference), set(blame.candidate)
+    return {
+        decision.node: Reason(
+            Code.WITHDRAWN, f"{SENTENCES[Code.WITHDRAWN]}: {blame.site.tensor} differed", against=blame.site.node
+        )
+        for decision in plan.decisions
+        if decision.removed and (decision.node in ours or theirs.intersection(decision.into))
+    }
+
+
+def _sentence(number: int, guilty: Withdrawn, found: Verification) -> str:
+    assert found.blame is not None
+    names = ", ".join(list(guilty)[:4]) + (f" and {len(guilty) - 4} more" if len(guilty) > 4 else "")
+    return (
+        f"Round {number} of at most {ROUNDS}: the proof failed at {found.blame.site.tensor}, so the removal of {names} "
+        "was withdrawn and the rest solved again."
+    )
