@@ -17,7 +17,9 @@ from bnfold.graph.apply import apply_plan
 from bnfold.graph.facts import read_facts
 from bnfold.graph.tensors import exact_of, set_exact
 from bnfold.network import Computed
+from bnfold.plan import Code
 from bnfold.report.data import FoldDiffersError
+from bnfold.withdraw import ROUNDS
 from bnfold.zoo import resnet20, resnet20v2
 from tests.cli.conftest import MODELS, small_net
 
@@ -117,18 +119,40 @@ def test_one_wrong_weight_flips_the_verdict(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_plan_flips_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both models wrong in the same way: only the comparison with the original can tell."""
+def wrong_rewrite(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Computed initializers whose names end like this are off by 1e-4, in the exact model and in the rounded one."""
 
     def sabotage(model, facts, plan) -> None:  # type: ignore[no-untyped-def]
         apply_plan(model, facts, plan)
-        value = model.graph.initializers["layer1.0.conv1.bias"]
-        honest = exact_of(value)
-        set_exact(value, Computed(honest.shape, lambda: honest.numpy() * 1.0001), ir.DataType.FLOAT, "conv1")
+        for name, value in model.graph.initializers.items():
+            honest = exact_of(value)
+            if honest is not None and name.endswith(names):
+                wrong = Computed(honest.shape, lambda honest=honest: honest.numpy() * 1.0001)
+                set_exact(value, wrong, ir.DataType.FLOAT, name)
 
     monkeypatch.setattr(pipeline, "apply_plan", sabotage)
-    with pytest.raises(FoldDiffersError):
+
+
+def test_a_wrong_rewrite_is_withdrawn_and_the_rest_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both models wrong in the same way: only the comparison with the original can tell."""
+    wrong_rewrite(monkeypatch, "layer1.0.conv1.bias")
+    result = bnfold.fold(MODELS / "resnet20_digits.pt", output=tmp_path / "out.onnx")
+    kept = [d for d in result.plan.decisions if not d.removed]
+    assert [(d.node, d.reason.code) for d in kept if d.reason] == [("layer1.0.bn1", Code.WITHDRAWN)]
+    verification = result.report.verification
+    assert verification.verdict == "equivalent"
+    assert verification.sentences[0].startswith(f"Round 1 of at most {ROUNDS}")
+    assert "layer1.0.bn1" in verification.sentences[0]
+    assert (tmp_path / "out.onnx").exists()
+
+
+def test_rounds_come_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong_rewrite(monkeypatch, "conv1.bias", "conv2.bias")
+    with pytest.raises(FoldDiffersError) as failure:
         bnfold.fold(MODELS / "resnet20_digits.pt", output=tmp_path / "out.onnx")
+    told = failure.value.report.verification.sentences
+    assert sum(sentence.startswith("Round") for sentence in told) == ROUNDS
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_weights_of_the_trained_network_in_fifty_digits(tmp_path: Path) -> None:
