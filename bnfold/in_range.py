@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from bnfold.gauge.solve import solve
+from bnfold.merge.plan import Code as Apart
+from bnfold.merge.plan import MergePlan
+from bnfold.merge.search import find_merges
 from bnfold.network import Network
 from bnfold.plan import SENTENCES, Code, Plan, Reason
 from bnfold.rewrite import OutOfRangeError
@@ -37,3 +40,27 @@ def solve_in_range(
             if not guilty:
                 raise
             refused |= guilty
+
+
+def merge_in_range(
+    network: Network, apart: Mapping[str, Apart], attempt: Callable[[MergePlan], T]
+) -> tuple[MergePlan, T]:
+    """The best merges that can be stored, and what carrying them out returned.
+
+    Args:
+        network: the facts.
+        apart: nodes that must not take part, with the reason.
+        attempt: as of `solve_in_range`.
+
+    Raises:
+        OutOfRangeError: a constant does not fit and no merge is to blame.
+    """
+    apart = dict(apart)
+    while True:
+        plan = find_merges(network, apart)
+        try:
+            return plan, attempt(plan)
+        except OutOfRangeError as overflow:
+            if all(merge.into != overflow.node for merge in plan.merges):
+                raise
+            apart[overflow.node] = Apart.RANGE

@@ -122,6 +122,7 @@ class Node:
         attributes: ONNX attributes as Python values.
         version: operator set version the node is written in.
         opaque: the node must be taken as unknown, whatever its operator.
+        body: path of the body of If, Loop or Scan that it stands in; empty outside.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Node:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     version: int = 23
     opaque: bool = False
+    body: str = ""
 
     def input(self, index: int) -> Tensor | None:
         """The input at `index`, or None if it is left out."""

@@ -16,9 +16,12 @@ from bnfold.errors import SourceError, UsageError
 from bnfold.graph.apply import apply_plan
 from bnfold.graph.bodies import name_apart
 from bnfold.graph.facts import Facts, read_facts
+from bnfold.graph.merge import apply_merges
 from bnfold.graph.prepare import prepare
 from bnfold.graph.tensors import unrounded
-from bnfold.in_range import solve_in_range
+from bnfold.in_range import merge_in_range, solve_in_range
+from bnfold.merge.plan import Code, MergePlan
+from bnfold.merge.stage import kept_apart, with_merges
 from bnfold.plan import Plan
 from bnfold.progress import Progress, prefixed, silent
 from bnfold.proof.certificate import Certificate
@@ -57,7 +60,12 @@ class _Inputs:
 
 
 def inspect(
-    source: Any, *, shapes: Shapes | None = None, freeze_inputs: bool = False, images: RawImages | None = None
+    source: Any,
+    *,
+    shapes: Shapes | None = None,
+    freeze_inputs: bool = False,
+    merge: bool = True,
+    images: RawImages | None = None,
 ) -> FoldReport:
     """Say what `fold` would do, without writing or running anything.
 
@@ -65,13 +73,14 @@ def inspect(
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
         shapes: input shapes by name, where the source does not tell them.
         freeze_inputs: take inputs that have a default value for constants.
+        merge: make one operator of linear operators that branch and meet, or follow each other.
         images: as for `fold`.
 
     Raises:
         SourceError, UsageError, MissingExtraError: as `fold`.
     """
     with sources.opened(source, shapes) as given, taking(given, images) as opened:
-        planned = _plan(opened.path, freeze_inputs, _compute)
+        planned = _plan(opened.path, freeze_inputs, merge, _compute)
         return _report(opened, None, planned, not_run("Nothing was written, so nothing was verified."))
 
 
@@ -85,6 +94,7 @@ def fold(
     data: str | Path | None = None,
     preprocess: Preprocess | None = None,
     freeze_inputs: bool = False,
+    merge: bool = True,
     images: RawImages | None = None,
     opset: int | None = None,
     precision: Literal["fp16"] | None = None,
@@ -113,6 +123,8 @@ def fold(
             of images.
         preprocess: how images become numbers.
         freeze_inputs: make constants of inputs that have a default value, so that they can be folded.
+        merge: make one operator of linear operators that branch and meet, or follow each other, where that costs no
+            more multiply-adds and weights.
         images: what raw images the folded model shall take; None keeps its inputs as they are.
         opset: version of the operator set that the folded model shall have; None keeps it.
         precision: "fp16" converts the folded model to float16, what that cannot hold excepted.
@@ -168,6 +180,7 @@ def fold(
             return _plan(
                 opened.path,
                 freeze_inputs,
+                merge,
                 lambda model: save.write(model, staged, external=external_data),
                 opset,
                 withdrawn,
@@ -220,26 +233,49 @@ def _temporary() -> Iterator[Path]:
 def _plan(
     path: Path,
     freeze_inputs: bool,
+    merge: bool,
     store: Callable[[ir.Model], None],
     opset: int | None = None,
     withdrawn: Withdrawn | None = None,
 ) -> _Planned:
-    """Solve, apply and store, withdrawing what leaves the range of a stored type until nothing does."""
+    """Solve, apply, merge and store, withdrawing what leaves the range of a stored type until nothing does."""
     prepared = load(path, freeze_inputs=freeze_inputs)
     inlined = prepare(prepared)
     facts = read_facts(prepared)
 
-    def attempt(plan: Plan) -> tuple[ir.Model, Mapping[str, str]]:
+    def attempt(plan: Plan) -> tuple[ir.Model, Mapping[str, str], MergePlan]:
         folded, sites = _copy(prepared, facts)
         stored = apply_plan(folded, sites, plan)
         if opset is not None:
             folded = _in_opset(folded, opset)
+        if merge:
+            merging, folded = _merged(folded, kept_apart(plan, withdrawn or {}), store)
+            return folded, stored, merging
         store(folded)
-        return folded, stored
+        return folded, stored, plan.merging
 
-    plan, (folded, stored) = solve_in_range(facts.network, attempt, withdrawn)
+    plan, (folded, stored, merging) = solve_in_range(facts.network, attempt, withdrawn)
     frozen = defaulted_inputs(load(path)) if freeze_inputs else ()
-    return _Planned(facts, plan, folded, inlined, issue(facts.network, plan, stored, frozen))
+    written = {value.name for node in folded.graph.all_nodes() for value in node.outputs}
+    written |= {value.name for value in folded.graph.inputs}
+    left = {name: holder for name, holder in stored.items() if holder in written}
+    certificate = issue(facts.network, plan, left, frozen)
+    return _Planned(facts, with_merges(plan, merging), folded, inlined, certificate)
+
+
+def _merged(
+    folded: ir.Model, apart: Mapping[str, Code], store: Callable[[ir.Model], None]
+) -> tuple[MergePlan, ir.Model]:
+    """Merge linear regions of a model whose removals are carried out, and store it."""
+    facts = read_facts(folded)
+
+    def attempt(plan: MergePlan) -> ir.Model:
+        merged, sites = _copy(folded, facts)
+        apply_merges(merged, sites, plan)
+        store(merged)
+        return merged
+
+    return merge_in_range(facts.network, apart, attempt)
 
 
 def _compute(model: ir.Model) -> None:
@@ -365,6 +401,7 @@ def _report(source: Source, output: Path | None, planned: _Planned, verification
         affine=Counts(before[0], sum(not decision.scalar for decision in removed), after[0]),
         scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
         decisions=planned.plan.decisions,
+        merging=planned.plan.merging,
         verification=verification,
     )
 

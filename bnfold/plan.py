@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnfold.affine import Array
+from bnfold.merge.plan import MergePlan
 
 
 class Code(StrEnum):
@@ -177,6 +178,7 @@ class Plan:
         operands: new units of constants that a node reads as data, by node name and input index.
         composed: runs of neighbouring affine operators that become one BatchNormalization, by the name of the operator
             whose place and name it takes; all others of the run count as removed into that one.
+        merging: regions of the network that results from all this, each of which becomes one linear operator.
     """
 
     decisions: tuple[Decision, ...]
@@ -185,6 +187,7 @@ class Plan:
     rewritten: frozenset[str]
     operands: Mapping[str, Mapping[int, Unit]] = field(default_factory=dict)
     composed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    merging: MergePlan = field(default_factory=MergePlan)
 
     @property
     def removed(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def until_proven(attempt: Callable[[Withdrawn], T], prove: Callable[[T], Verific
 
 
 def suspects(plan: Plan, found: Verification) -> dict[str, Reason]:
-    """The removals on the way to the first tensor that a wrong rewrite changed.
+    """The removals and merges (by the node that they become) on the way to the first tensor that is wrong.
 
     None if the rewrite is right: another plan mends no file that stores something else.
     """
@@ -56,13 +56,15 @@ def suspects(plan: Plan, found: Verification) -> dict[str, Reason]:
     if blame is None or algebra is None or algebra.max_rel <= algebra.bound:
         return {}
     ours, theirs = set(blame.reference), set(blame.candidate)
-    return {
-        decision.node: Reason(
-            Code.WITHDRAWN, f"{SENTENCES[Code.WITHDRAWN]}: {blame.site.tensor} differed", against=blame.site.node
-        )
+    sentence = f"{SENTENCES[Code.WITHDRAWN]}: {blame.site.tensor} differed"
+    reason = Reason(Code.WITHDRAWN, sentence, against=blame.site.node)
+    merged = [merge.into for merge in plan.merging.merges if merge.into in theirs or ours.intersection(merge.nodes)]
+    removed = [
+        decision.node
         for decision in plan.decisions
         if decision.removed and (decision.node in ours or theirs.intersection(decision.into))
-    }
+    ]
+    return dict.fromkeys([*removed, *merged], reason)
 
 
 def _sentence(number: int, guilty: Withdrawn, found: Verification) -> str:

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from bnfold.cli.options import FreezeInputs, Input, InputDtype, InputLayout, Json, Normalize, parse_images, parse_shapes
+from bnfold.cli.options import (
+    FreezeInputs,
+    Input,
+    InputDtype,
+    InputLayout,
+    Json,
+    Merge,
+    Normalize,
+    parse_images,
+    parse_shapes,
+)
 
 
 def inspect(
@@ -15,6 +25,7 @@ def inspect(
     input_: Input = None,
     json_: Json = None,
     freeze_inputs: FreezeInputs = False,
+    merge: Merge = True,
     normalize: Normalize = None,
     input_layout: InputLayout = None,
     input_dtype: InputDtype = None,
@@ -28,5 +39,7 @@ def inspect(
     with progress() as tell:
         tell("reading and solving")
         images = parse_images(normalize, input_layout, input_dtype)
-        report = pipeline.inspect(source, shapes=parse_shapes(input_), freeze_inputs=freeze_inputs, images=images)
+        report = pipeline.inspect(
+            source, shapes=parse_shapes(input_), freeze_inputs=freeze_inputs, merge=merge, images=images
+        )
     show(terminal.inspect_report(report, verbose=verbose), report.to_json(), json_)

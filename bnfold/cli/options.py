@@ -35,6 +35,7 @@ InputLayout = Annotated[
 InputDtype = Annotated[
     Literal["uint8"] | None, typer.Option("--input-dtype", help="Let the model take images of bytes.")
 ]
+Merge = Annotated[bool, typer.Option(help="Make one operator of linear operators that branch and meet.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="How long to measure latency.")]
 
 

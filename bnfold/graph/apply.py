@@ -12,7 +12,7 @@ from bnfold.affine import Array
 from bnfold.graph.bodies import graphs, remove_unused
 from bnfold.graph.facts import Facts
 from bnfold.graph.quantized import copied, dequantized, is_constant, stored_type
-from bnfold.graph.tensors import constant_tensor, set_exact
+from bnfold.graph.tensors import constant_tensor, set_exact, take_over
 from bnfold.network import Computed, Constant, Node
 from bnfold.plan import Plan
 from bnfold.rewrite import OutOfRangeError, composed_constants, new_constants, new_scales, role, rounded
@@ -148,7 +148,7 @@ class _Editor:
         weight = next(value for value in site.inputs if is_constant(value))
         self._write(node, made, len(made.inputs) - 1, bias, "bias", like=weight)
         result = made.outputs[0]
-        _take_over(product, result)
+        take_over(product, result)
         self._replace(product, result)
         if made.op_type == "Gemm":
             _take_out(site)
@@ -193,7 +193,7 @@ class _Editor:
             _put_after(site, identity)
             x, anchored = identity.outputs[0], False
         if y.name not in self._plan.units and not anchored and node not in self._inside:
-            _take_over(y, x)
+            take_over(y, x)
         self._replace(y, x)
         _take_out(site)
 
@@ -210,7 +210,7 @@ class _Editor:
             called = ("input", "weight", "bias", "running_mean", "running_var")[position]
             self._write(by_name[host], made, position, constant, called, like=pattern)
         old, result = site.outputs[0], made.outputs[0]
-        _take_over(old, result)
+        take_over(old, result)
         self._replace(old, result)
         _take_out(site)
 
@@ -238,11 +238,3 @@ def _put_after(site: ir.Node, made: ir.Node) -> None:
 def _take_out(site: ir.Node) -> None:
     assert site.graph is not None
     site.graph.remove(site, safe=True)
-
-
-def _take_over(old: ir.Value, new: ir.Value) -> None:
-    """Give `new` what a caller sees of `old`."""
-    name, old.name = old.name, None
-    new.name, new.shape, new.type = name, old.shape, old.type
-    new.doc_string = old.doc_string
-    new.metadata_props.update(old.metadata_props)

@@ -76,7 +76,7 @@ class _Reader:
             self.sources[name] = (node,) if add is None else (node, add)
             for attribute, body in bodies(node):
                 self._walk(body, f"{name}/{attribute}/", adds)
-            self.nodes.append(self._node(name, node, add))
+            self.nodes.append(self._node(name, node, add, path))
 
     def _new_name(self, node: ir.Node, path: str, given: set[str]) -> str:
         first = next((output.name for output in node.outputs if output.name), "")
@@ -85,7 +85,7 @@ class _Reader:
             name += "'"
         return name
 
-    def _node(self, name: str, node: ir.Node, add: ir.Node | None) -> Node:
+    def _node(self, name: str, node: ir.Node, add: ir.Node | None, path: str) -> Node:
         inputs = [None if value is None else self._tensor(value) for value in node.inputs]
         outputs = node.outputs
         if add is not None:
@@ -105,6 +105,7 @@ class _Reader:
             {key: attribute.value for key, attribute in node.attributes.items() if not attribute.is_ref()},
             node.version or self.model.opset_imports.get(node.domain, 1),
             opaque=not default or bool(captured),
+            body=path,
         )
 
     def _keeps_type(self, node: ir.Node) -> bool:

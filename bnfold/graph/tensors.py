@@ -52,3 +52,11 @@ def constant_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
     if producer is None or producer.op_type != "Constant" or producer.domain not in ("", "ai.onnx"):
         return None
     return ir.convenience.get_const_tensor(value)
+
+
+def take_over(old: ir.Value, new: ir.Value) -> None:
+    """Give `new` what a caller sees of `old`."""
+    name, old.name = old.name, None
+    new.name, new.shape, new.type = name, old.shape, old.type
+    new.doc_string = old.doc_string
+    new.metadata_props.update(old.metadata_props)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bnfold.errors import NotEquivalentError
+from bnfold.merge.plan import MergePlan
 from bnfold.plan import Decision, Plan
 from bnfold.verification.verdict import Verification
 
@@ -51,6 +52,7 @@ class FoldReport:
         half: the verdict on the file in float16, if that was asked for.
         benchmark: the latency, if it was measured.
         left_by_onnxruntime: affine operators that ONNX Runtime would itself leave of the original.
+        merging: regions that became one linear operator, and what came close.
     """
 
     source: str
@@ -65,11 +67,12 @@ class FoldReport:
     half: HalfReport | None = None
     benchmark: BenchResult | None = None
     left_by_onnxruntime: int | None = None
+    merging: MergePlan = field(default_factory=MergePlan)
 
     @property
     def nothing_to_fold(self) -> bool:
-        """Whether the model has no affine operator at all."""
-        return not self.decisions
+        """Whether the model has no affine operator at all, and nothing to merge."""
+        return not self.decisions and not self.merging.merges
 
     @property
     def differs(self) -> bool:
@@ -88,6 +91,8 @@ class FoldReport:
             "affine": self.affine.to_json(),
             "scalar": self.scalar.to_json(),
             "decisions": [decision.to_json() for decision in self.decisions],
+            "merges": [merge.to_json() for merge in self.merging.merges],
+            "near_misses": [miss.to_json() for miss in self.merging.near_misses],
             "verification": self.verification.to_json(),
             "proof": None if self.proof is None else self.proof.to_json(),
         }

@@ -38,7 +38,8 @@ def tables(decisions: Sequence[Decision], *, verbose: bool = False) -> list[Rend
     return [padded for part in parts for padded in (part, "")]
 
 
-def _table(*headings: str) -> Table:
+def new_table(*headings: str) -> Table:
+    """An empty table of the ledger's look."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in headings:
         table.add_column(heading, overflow="fold")
@@ -46,7 +47,7 @@ def _table(*headings: str) -> Table:
 
 
 def _removed(decisions: Sequence[Decision]) -> Table:
-    table = _table("removed", "operator", "into")
+    table = new_table("removed", "operator", "into")
     for decision in decisions:
         table.add_row(decision.node, decision.op, _into(decision))
     return table
@@ -62,7 +63,7 @@ def _names(nodes: Sequence[str]) -> str:
 
 
 def _removed_grouped(decisions: Sequence[Decision]) -> Table:
-    table = _table("removed", "count", "first", "into")
+    table = new_table("removed", "count", "first", "into")
     groups: dict[str, list[Decision]] = defaultdict(list)
     for decision in decisions:
         groups[_kind(decision)].append(decision)
@@ -76,7 +77,7 @@ def _kind(decision: Decision) -> str:
 
 
 def _kept(decisions: Sequence[Decision]) -> Table:
-    table = _table("kept", "operator", "because")
+    table = new_table("kept", "operator", "because")
     for decision in decisions:
         reason = decision.reason
         assert reason is not None
@@ -105,7 +106,7 @@ def _runs(channels: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _kept_grouped(decisions: Sequence[Decision]) -> Table:
-    table = _table("kept", "count", "because", "for example")
+    table = new_table("kept", "count", "because", "for example")
     groups: dict[tuple[str, Code], list[Decision]] = defaultdict(list)
     for decision in decisions:
         if decision.reason is not None:
@@ -119,7 +120,7 @@ def _kept_grouped(decisions: Sequence[Decision]) -> Table:
 
 
 def _remedies(decisions: Sequence[Decision]) -> Table:
-    table = _table("because", "count", "what would help")
+    table = new_table("because", "count", "what would help")
     counts = Counter(decision.reason.code for decision in decisions if decision.reason is not None)
     for code, count in counts.most_common():
         table.add_row(SENTENCES[code], str(count), REMEDIES[code])

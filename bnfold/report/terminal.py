@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bnfold.report import ledger, verdict
+from bnfold.report import ledger, merges, verdict
 from bnfold.report.data import FoldReport
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def inspect_report(report: FoldReport, *, verbose: bool = False) -> list[Rendera
     head = Text.assemble((report.source, "bold"), f"  {report.description}")
     if report.nothing_to_fold:
         return [head, Text("The model has no affine operator, so there is nothing to fold.")]
-    parts: list[RenderableType] = [head, *ledger.tables(report.decisions, verbose=verbose), _summary(report)]
-    return parts
+    parts: list[RenderableType] = [head, *ledger.tables(report.decisions, verbose=verbose)]
+    return [*parts, *merges.tables(report.merging, verbose=verbose), _summary(report)]
 
 
 def _summary(report: FoldReport) -> Text:
@@ -50,6 +50,9 @@ def _summary(report: FoldReport) -> Text:
     for name, counts in (("per-channel affine", report.affine), ("scalar", report.scalar)):
         if counts.before:
             sentences.append(f"{counts.removed} of {counts.before} {name} operators removed, {counts.after} left")
+    found = report.merging.merges
+    if found:
+        sentences.append(f"{sum(len(merge.nodes) for merge in found)} linear operators became {len(found)}")
     return Text("; ".join(sentences) + ".\n", style="bold")
 
 

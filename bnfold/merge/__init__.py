@@ -1,0 +1,1 @@
+"""Regions of linear operators between two tensors become one linear operator."""

@@ -1,0 +1,33 @@
+"""Merging as the second stage of a fold: what it means for the decisions of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from bnfold.merge.plan import Code, MergePlan
+from bnfold.plan import Code as Kept
+from bnfold.plan import Decision, Plan
+
+
+def kept_apart(plan: Plan, withdrawn: Iterable[str] = ()) -> Mapping[str, Code]:
+    """Nodes that no merge may take in: affine operators and merges that were withdrawn.
+
+    Args:
+        plan: what the first stage decided.
+        withdrawn: names of more nodes.
+    """
+    kept = [decision.node for decision in plan.decisions if decision.reason and decision.reason.code is Kept.WITHDRAWN]
+    return dict.fromkeys([*kept, *withdrawn], Code.WITHDRAWN)
+
+
+def with_merges(plan: Plan, merging: MergePlan) -> Plan:
+    """The plan of both stages: affine operators inside a merged region are removed, into the merged operator."""
+    into = {name: merge.into for merge in merging.merges for name in merge.nodes}
+
+    def after(decision: Decision) -> Decision:
+        if decision.node in into and not decision.removed:
+            return replace(decision, into=(into[decision.node],), reason=None)
+        return replace(decision, into=tuple(dict.fromkeys(into.get(name, name) for name in decision.into)))
+
+    return replace(plan, decisions=tuple(map(after, plan.decisions)), merging=merging)
