@@ -33,6 +33,7 @@ def activations() -> dict[str, Callable[[Net, str], str]]:
         "clip": lambda net, x: net.node("Clip", x, 0.0),
         "relu6": lambda net, x: net.node("Clip", x, 0.0, 0.7),
         "sigmoid": lambda net, x: net.node("Sigmoid", x),
+        "abs": lambda net, x: net.node("Abs", x),
     }
 
 
@@ -51,6 +52,80 @@ for title, activation in activations().items():
 @detector
 def max_pool(net):
     return negative(net, net.node("MaxPool", plain(net), kernel_shape=[2, 2]))
+
+
+def two(net: Net) -> tuple[str, str]:
+    x = net.input(2, 3, 4, 4)
+    return net.conv(x, 4), net.conv(x, 4)
+
+
+def per_channel(net: Net) -> np.ndarray:
+    return net.random.uniform(1.5, 3, (4, 1, 1))
+
+
+@detector
+def negated(net):
+    return net.node("Add", net.node("Neg", plain(net)), per_channel(net))
+
+
+@detector
+def maximum_negative(net):
+    return negative(net, net.node("Max", *two(net)))
+
+
+@detector
+def minimum_negative(net):
+    return negative(net, net.node("Min", *two(net)))
+
+
+@detector
+def maximum_scaled(net):
+    return net.node("Mul", net.node("Max", *two(net)), per_channel(net))
+
+
+@detector
+def minimum_shifted(net):
+    return net.node("Add", net.node("Min", *two(net)), per_channel(net))
+
+
+@detector
+def reduce_min(net):
+    return negative(net, net.node("ReduceMin", plain(net), axes=[2, 3]))
+
+
+@detector
+def quotient_shifted(net):
+    a, b = two(net)
+    return net.node("Add", net.node("Div", a, net.node("Sigmoid", b)), per_channel(net))
+
+
+@detector
+def quotient_scaled(net):
+    a, b = two(net)
+    return net.node("Mul", net.node("Div", a, net.node("Sigmoid", b)), per_channel(net))
+
+
+@detector
+def sum_shifted(net):
+    a, b = two(net)
+    return net.node("Add", net.node("Add", a, b), per_channel(net))
+
+
+@detector
+def product_of_matrices_scaled(net):
+    a, b = two(net)
+    return net.node("Mul", net.node("MatMul", a, b), per_channel(net))
+
+
+@detector
+def product_of_matrices_shifted(net):
+    a, b = two(net)
+    return net.node("Add", net.node("MatMul", a, b), per_channel(net))
+
+
+@detector
+def sum_scaled(net):
+    return net.node("Mul", net.node("ReduceSum", plain(net), np.asarray([2, 3])), per_channel(net))
 
 
 @detector

@@ -65,14 +65,23 @@ def attribute(name: str, value: Callable[[object], object]) -> Callable[[Node], 
 
 
 def no_scale(op: str) -> tuple[str, Rule]:
+    return _silent(op, "scale")
+
+
+def no_shift_equation(op: str) -> tuple[str, Rule]:
+    return _silent(op, "shift")
+
+
+def _silent(op: str, system: str) -> tuple[str, Rule]:
+    """The rule of `op` that states nothing in one system."""
     right = rules.TABLE[op]
 
     def wrong(node: Node, units: Units) -> None:
-        units.structure.scale = lambda *_: None
+        setattr(units.structure, system, lambda *_: None)
         try:
             right(node, units)
         finally:
-            del units.structure.scale
+            delattr(units.structure, system)
 
     return op, wrong
 
@@ -100,13 +109,16 @@ def tiled(node: Node, units: Units) -> None:
 MUTATIONS = {
     **{
         f"{op} ignores {demand}": deaf(op, demand)
-        for op in ("Relu", "LeakyRelu", "PRelu", "Clip")
+        for op in ("Relu", "LeakyRelu", "PRelu", "Clip", "Abs")
         for demand in ("positive", "no_shift")
     },
     "Clip with a maximum is a Relu": ("Clip", activation.homogeneous),
     "Sigmoid is a Relu": ("Sigmoid", activation.homogeneous),
     "Sigmoid is the identity": ("Sigmoid", movement.identity),
-    **{f"{op} ignores positive": deaf(op, "positive") for op in ("MaxPool", "GlobalMaxPool", "ReduceMax")},
+    **{
+        f"{op} ignores positive": deaf(op, "positive")
+        for op in ("MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Max", "Min")
+    },
     "MaxPool is an average": ("MaxPool", pooling.average_pool),
     "AveragePool ignores counted padding": deaf("AveragePool", "no_shift"),
     "AveragePool ignores columns": deaf("AveragePool", "along"),
@@ -117,6 +129,16 @@ MUTATIONS = {
     "ConvTranspose ignores its border": deaf("ConvTranspose", "no_shift"),
     "Sub adds": misread("Sub", lambda node: replace(node, op="Sum")),
     "Add ignores scales": deaf("Add", "same_scale"),
+    "Neg is the identity": ("Neg", movement.identity),
+    "Max compares other units": deaf("Max", "same"),
+    "Min compares other units": deaf("Min", "same"),
+    "Add loses shifts": no_shift_equation("Add"),
+    "ReduceSum loses shifts": no_shift_equation("ReduceSum"),
+    "ReduceSum ignores scales": deaf("ReduceSum", "same_scale"),
+    "Div ignores shifts": deaf("Div", "no_shift"),
+    "Div ignores scales": no_scale("Div"),
+    "MatMul of tensors ignores shifts": deaf("MatMul", "no_shift"),
+    "MatMul of tensors ignores scales": no_scale("MatMul"),
     "Mul ignores shifts": deaf("Mul", "no_shift"),
     "Mul ignores scales": no_scale("Mul"),
     "ReduceSum is a mean": ("ReduceSum", pooling.reduce_mean),
