@@ -28,8 +28,9 @@ def solve(network: Network, withdrawn: Mapping[str, Reason] | None = None) -> Pl
     """
     withdrawn = dict(withdrawn or {})
     pinned: set[str] = set()
+    units = read(network)
     while True:
-        search = Search(read(network, frozenset(pinned)), withdrawn)
+        search = Search(units, withdrawn)
         improve(search)
         search.keep_scalars()
         stiff = {candidate.node.name for candidate in search.refused if not candidate.keepable}
@@ -37,6 +38,7 @@ def solve(network: Network, withdrawn: Mapping[str, Reason] | None = None) -> Pl
             for name in stiff:
                 withdrawn.setdefault(name, search.reasons[name])
             pinned |= stiff
+            units = read(network, frozenset(pinned))
             continue
         settled = settle(search)
         lossy = most_lossy(search, settled.tensors)
