@@ -38,10 +38,11 @@ def settle(search: Search) -> Settled:
     for candidate in search.removed:
         if not candidate.dead.any():
             continue
-        x, y = (tensors.get(tensor.name, values.unit(gauges[tensor.name])) for tensor in (candidate.x, candidate.y))
+        y = tensors.get(candidate.y.name, values.unit(gauges[candidate.y.name]))
         if candidate in search.blank:
             tensors[candidate.y.name] = replace(y, blank=np.broadcast_to(candidate.dead, y.gain.shape))
         else:
+            x = tensors.get(candidate.x.name, values.unit(gauges[candidate.x.name]))
             tensors[candidate.x.name] = _with_dead(candidate, x, y)
     operands = {
         node: changed
