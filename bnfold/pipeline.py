@@ -28,7 +28,7 @@ from bnfold.proof.certificate import Certificate
 from bnfold.proof.certificate import write as write_certificate
 from bnfold.proof.issue import issue
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
-from bnfold.sources import Source
+from bnfold.sources import Reading, Source
 from bnfold.sources.onnx import defaulted_inputs, load
 from bnfold.sources.raw_images import RawImages, check_against_unchanged, taking
 from bnfold.verification.verdict import Verification, not_run
@@ -38,8 +38,12 @@ if TYPE_CHECKING:
     from bnfold.latency.bench import BenchResult
     from bnfold.proof.checker import Proof
     from bnfold.verification import Batch, Data, Preprocess, Settings
+    from bnfold.verification.witnessed import Witness
 
 Shapes = Mapping[str, tuple[int, ...]]
+
+WITNESSED = 2
+"""Batches on which a PyTorch module is compared with the ONNX model made of it."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ def inspect(
     freeze_inputs: bool = False,
     merge: bool = True,
     images: RawImages | None = None,
+    arch: str | None = None,
+    trust: bool = False,
 ) -> FoldReport:
     """Say what `fold` would do, without writing or running anything.
 
@@ -74,12 +80,12 @@ def inspect(
         shapes: input shapes by name, where the source does not tell them.
         freeze_inputs: take inputs that have a default value for constants.
         merge: make one operator of linear operators that branch and meet, or follow each other.
-        images: as for `fold`.
+        images, arch, trust: as for `fold`.
 
     Raises:
         SourceError, UsageError, MissingExtraError: as `fold`.
     """
-    with sources.opened(source, shapes) as given, taking(given, images) as opened:
+    with sources.opened(source, shapes, Reading(arch, trust)) as given, taking(given, images) as opened:
         planned = _plan(opened.path, freeze_inputs, merge, _compute)
         return _report(opened, None, planned, not_run("Nothing was written, so nothing was verified."))
 
@@ -130,6 +136,9 @@ def fold(
         precision: "fp16" converts the folded model to float16, what that cannot hold excepted.
         simplify: run onnxsim on the folded model, and prove the result as well.
         external_data: write the weights to a file of their own, which happens anyway where they do not fit one file.
+        arch: architecture of a state dict: one of bnfold.zoo, `torchvision:NAME`, `timm:NAME` or
+            `package.module:callable`; None recognizes the ResNet family.
+        trust: run whatever code a PyTorch file asks for.
         verify: prove that the model computes the same; nothing is written when it does not. A removal that a failed
             proof points at is withdrawn and the rest solved again, a stated number of times.
         settings: tolerances of the proof and limits of its child processes.
@@ -168,7 +177,7 @@ def fold(
         save.check_output(target, force=force)
     tell("reading the model")
     with (
-        sources.opened(source, shapes) as given,
+        sources.opened(source, shapes, Reading(arch, trust)) as given,
         taking(given, images) as opened,
         _workplace(target, dry_run) as staged,
     ):
@@ -192,6 +201,8 @@ def fold(
             return _verify(opened.path, planned, staged, inputs, settings, tell)
 
         planned, verification = until_proven(attempt, prove)
+        if verify and given.witness is not None:
+            verification = _with_witness(verification, given, given.witness)
         if verify and images is not None:
             verification = _with_images(verification, given.path, opened.path, images, inputs.batches[0])
         report = _report(opened, target, planned, verification)
@@ -320,6 +331,14 @@ def _verify(
         units=planned.plan.units,
         settings=replace(settings or Settings(), progress=prefixed(tell, "verifying: ")),
     )
+
+
+def _with_witness(verification: Verification, given: Source, witness: Witness) -> Verification:
+    from bnfold.verification import make_batches, specs_of
+    from bnfold.verification.witnessed import with_witness
+
+    batches = make_batches(specs_of(load(given.path)), shapes=[given.shapes])[:WITNESSED]
+    return with_witness(verification, given.path, witness, batches)
 
 
 def _proved(original: Path, folded: Path, certificate: Certificate) -> Proof:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from bnfold.cli.options import (
+    Arch,
     FreezeInputs,
     InputDtype,
     InputLayout,
@@ -15,6 +16,7 @@ from bnfold.cli.options import (
     Merge,
     Normalize,
     Seconds,
+    Trust,
     parse_images,
 )
 from bnfold.cli.proof_options import (
@@ -58,6 +60,8 @@ def fold(
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Write the weights to a file of their own.")
     ] = False,
+    arch: Arch = None,
+    trust: Trust = False,
     certificate: Annotated[
         Path | None, typer.Option("--certificate", help="Write the proof for every input, for `verify --certificate`.")
     ] = None,
@@ -89,6 +93,8 @@ def fold(
         "precision": precision,
         "simplify": simplify,
         "external_data": external_data,
+        "arch": arch,
+        "trust": trust,
         "verify": verify,
         "settings": parse_settings(atol, rtol, timeout, memory) if verify else None,
         "bench_seconds": seconds,

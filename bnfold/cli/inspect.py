@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bnfold.cli.options import (
+    Arch,
     FreezeInputs,
     Input,
     InputDtype,
@@ -15,6 +16,7 @@ from bnfold.cli.options import (
     Json,
     Merge,
     Normalize,
+    Trust,
     parse_images,
     parse_shapes,
 )
@@ -29,6 +31,8 @@ def inspect(
     normalize: Normalize = None,
     input_layout: InputLayout = None,
     input_dtype: InputDtype = None,
+    arch: Arch = None,
+    trust: Trust = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
 ) -> None:
     """Say what would be folded and what would stay, and why; write and run nothing."""
@@ -40,6 +44,12 @@ def inspect(
         tell("reading and solving")
         images = parse_images(normalize, input_layout, input_dtype)
         report = pipeline.inspect(
-            source, shapes=parse_shapes(input_), freeze_inputs=freeze_inputs, merge=merge, images=images
+            source,
+            shapes=parse_shapes(input_),
+            freeze_inputs=freeze_inputs,
+            merge=merge,
+            images=images,
+            arch=arch,
+            trust=trust,
         )
     show(terminal.inspect_report(report, verbose=verbose), report.to_json(), json_)

@@ -36,6 +36,15 @@ InputDtype = Annotated[
     Literal["uint8"] | None, typer.Option("--input-dtype", help="Let the model take images of bytes.")
 ]
 Merge = Annotated[bool, typer.Option(help="Make one operator of linear operators that branch and meet.")]
+Arch = Annotated[
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="NAME",
+        help="What a state dict belongs to: resnet50, torchvision:NAME, timm:NAME or package.module:callable.",
+    ),
+]
+Trust = Annotated[bool, typer.Option("--trust", help="Run whatever code a PyTorch file asks for.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="How long to measure latency.")]
 
 

@@ -66,6 +66,9 @@ def _purify(graph_module: fx.GraphModule, node: fx.Node) -> None:
             raise _refusal(node)
     elif node.op == "call_method":
         node.target = _out_of_place_name(node, target, torch.Tensor)
+    elif isinstance(target, torch._ops.OpOverload):
+        packet = getattr(torch.ops, target.namespace)
+        node.target = getattr(getattr(packet, _out_of_place_name(node, target._opname, packet)), target._overloadname)
     elif target in PURE:
         node.target = PURE[target]
     elif not _switch_off(node, target):

@@ -25,7 +25,7 @@ OWN = {1: Slot("weight"), 2: Slot("bias"), 3: Slot("running_mean"), 4: Slot("run
 def conv_module(call: Call) -> None:
     """nn.Conv1d, 2d, 3d with any padding mode."""
     mode = call.setting("padding_mode")
-    _conv(call, call.parameter("weight"), call.parameter("bias"), OWN, _settings(call), mode)
+    conv(call, call.parameter("weight"), call.parameter("bias"), OWN, _settings(call), mode)
 
 
 def conv_function(call: Call) -> None:
@@ -33,14 +33,14 @@ def conv_function(call: Call) -> None:
     names = ("stride", "padding", "dilation", "groups")
     settings = {name: call.static(i, name, int(name != "padding")) for i, name in enumerate(names, 3)}
     slots = {1: Slot("weight", 1), 2: Slot("bias", 2)}
-    _conv(call, call.tensor(1, "weight"), call.tensor(2, "bias"), slots, settings, "zeros")
+    conv(call, call.tensor(1, "weight"), call.tensor(2, "bias"), slots, settings, "zeros")
 
 
 def _settings(call: Call) -> dict[str, Any]:
     return {name: call.setting(name) for name in ("stride", "padding", "dilation", "groups")}
 
 
-def _conv(
+def conv(
     call: Call,
     weight: Tensor | None,
     bias: Tensor | None,
@@ -48,6 +48,7 @@ def _conv(
     settings: Mapping[str, Any],
     mode: str,
 ) -> None:
+    """A convolution with stride, padding, dilation and groups, and a padding mode that may need a Pad before it."""
     kernel = _kernel(call, weight)
     dilations = each(settings["dilation"], len(kernel))
     begins, ends = _pads(settings["padding"], kernel, dilations)
@@ -94,7 +95,7 @@ def each(value: Any, count: int) -> list[int]:
 
 def conv_transpose_module(call: Call) -> None:
     """nn.ConvTranspose1d, 2d, 3d."""
-    _conv_transpose(call, call.parameter("weight"), call.parameter("bias"), OWN, _settings(call))
+    conv_transpose(call, call.parameter("weight"), call.parameter("bias"), OWN, _settings(call))
 
 
 def conv_transpose_function(call: Call) -> None:
@@ -102,12 +103,13 @@ def conv_transpose_function(call: Call) -> None:
     places = {"stride": 3, "padding": 4, "groups": 6, "dilation": 7}
     settings = {name: call.static(i, name, int(name != "padding")) for name, i in places.items()}
     slots = {1: Slot("weight", 1), 2: Slot("bias", 2)}
-    _conv_transpose(call, call.tensor(1, "weight"), call.tensor(2, "bias"), slots, settings)
+    conv_transpose(call, call.tensor(1, "weight"), call.tensor(2, "bias"), slots, settings)
 
 
-def _conv_transpose(
+def conv_transpose(
     call: Call, weight: Tensor | None, bias: Tensor | None, slots: Mapping[int, Slot], settings: Mapping[str, Any]
 ) -> None:
+    """A transposed convolution; the shape of its result tells the output padding."""
     kernel = _kernel(call, weight)
     count = len(kernel)
     strides, dilations = each(settings["stride"], count), each(settings["dilation"], count)

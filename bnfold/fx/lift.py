@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from bnfold.fx import aten
 from bnfold.fx.call import Call, Site, Slot, Value
 from bnfold.fx.inplace import without_writes
 from bnfold.fx.probe import Fact, Probe, probe
@@ -150,7 +151,7 @@ class Lift:
 
     def _read(self, node: fx.Node) -> None:
         module = attribute(self.graph_module, str(node.target)) if node.op == "call_module" else None
-        call = Call(self, node, module, str(node.target) if module is not None else _scope(node))
+        call = Call(self, node, module, str(node.target) if module is not None else _scope(node) or _owner(node))
         if _moves_nothing(node, self.seen):
             return
         read = _reader(node, module)
@@ -217,10 +218,18 @@ def _scope(node: fx.Node) -> str:
     return str(stack[-1][0]) if stack else ""
 
 
+def _owner(node: fx.Node) -> str:
+    """Path of what has the weight that is called with, where no module says who calls."""
+    stored = [str(source.target) for source in node.all_input_nodes if source.op == "get_attr"]
+    return stored[0].rpartition(".")[0] if stored else ""
+
+
 def _moves_nothing(node: fx.Node, seen: Probe) -> bool:
     """Whether the call reads no element of a tensor, or only picks one tensor out of several."""
     if node.op == "call_method":
         return node.target in READS_ONLY_SHAPES
+    if getattr(node.target, "_opname", "") in ("sym_size", "sym_numel", "_assert_tensor_metadata"):
+        return True
     if node.target is getattr:
         return node.args[1] in SHAPE_ATTRIBUTES
     return _picks(node, seen)
@@ -239,7 +248,8 @@ def _reader(node: fx.Node, module: nn.Module | None) -> Callable[[Call], None] |
         return METHODS.get(str(node.target))
     if module is None:
         path = f"{getattr(node.target, '__module__', '')}.{getattr(node.target, '__name__', '')}"
-        return FOREIGN.get(path) or FUNCTIONS.get(node.target) if callable(node.target) else None
+        known = FOREIGN.get(path) or aten.reader(node.target)
+        return known or (FUNCTIONS.get(node.target) if callable(node.target) else None)
     hooked = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
     return None if hooked else MODULES.get(type(module))
 

@@ -53,6 +53,11 @@ def narrow(call: Call) -> None:
     _slice(call, {axis: (start, END if start < 0 and stop >= 0 else stop, 1)}, reshapes=False)
 
 
+def cut(call: Call, axis: int, start: int | None, stop: int | None, step: int) -> None:
+    """A slice of one axis."""
+    _slice(call, {axis % call.rank(): _bounds(slice(start, stop, step))}, reshapes=False)
+
+
 def flip(call: Call) -> None:
     """Reversal of axes."""
     axes = {axis % call.rank(): (-1, -END, -1) for axis in call.rest(1, "dims")}

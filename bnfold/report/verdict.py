@@ -52,6 +52,8 @@ def _checks(algebra: Algebra | None, rounding: Rounding | None) -> Table:
         if algebra.weights is not None:
             checked = f"0.5 ulp, {algebra.weights.checked:,} numbers"
             table.add_row("weights", f"{algebra.weights.max_ulp:.3g} ulp", checked)
+        if algebra.module is not None:
+            table.add_row("PyTorch", _number(algebra.module.max_rel), _number(algebra.module.bound))
         if algebra.file is not None:
             table.add_row("file", _number(algebra.file.max_rel), _number(algebra.file.bound))
     if rounding is not None and rounding.folded is not None:

@@ -89,17 +89,19 @@ class Algebra(Bounded):
         precision: "float64", or "float32" where an operator has no float64 implementation (the weaker check).
         file: the stored file against the exact rewrite, bounded by what rounding its weights explains.
         weights: the stored weights, number by number, against the exact ones.
+        module: where the original was a PyTorch module, the ONNX model made of it against the module itself.
     """
 
     precision: Literal["float64", "float32"] = "float64"
     file: Bounded | None = None
     weights: Weights | None = None
+    module: Bounded | None = None
 
     @property
     def holds(self) -> bool:
         """Whether all parts hold."""
-        parts = (self.file is None or self.file.holds) and (self.weights is None or self.weights.holds)
-        return super().holds and parts
+        parts = (self.file, self.weights, self.module)
+        return super().holds and all(part is None or part.holds for part in parts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -108,6 +110,7 @@ class Algebra(Bounded):
             "precision": self.precision,
             "file": None if self.file is None else self.file.to_json(),
             "weights": None if self.weights is None else self.weights.to_json(),
+            "module": None if self.module is None else self.module.to_json(),
         }
 
 
