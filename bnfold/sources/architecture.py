@@ -89,7 +89,10 @@ def _imported(
         raise UsageError(f"--arch {name} cannot be imported: {error}.") from None
     if not callable(found):
         raise UsageError(f"--arch {name} is no callable that returns a module.")
-    parameters = inspect.signature(found).parameters
+    try:
+        parameters = set(inspect.signature(found).parameters)
+    except ValueError:  # it is built in
+        parameters = set()
     return found, {key: size for key, size in sizes.items() if key in parameters}
 
 

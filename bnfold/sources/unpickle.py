@@ -66,6 +66,8 @@ def unpickle(path: Path, *, trust: bool = False) -> Any:
                 content = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
             said = re.search(r"GLOBAL ([\w.]+)", str(error)) or re.search(r"Unsupported class ([\w.]+)", str(error))
+            if "persistent_load" in str(error):
+                raise SourceError(f"{path} holds a module in the format of torch 1.5 or older; {_ADVICE}.") from None
             if said is None:
                 raise SourceError(f"{path} is not a PyTorch checkpoint, or it is damaged.") from None
             name = said[1]

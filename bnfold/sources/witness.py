@@ -53,11 +53,11 @@ class Witness:
         return self._run(feeds, self._own)
 
     def _run(self, feeds: Mapping[str, NDArray[Any]], dtype: torch.dtype) -> list[NDArray[np.float64]]:
-        if self._twin is None:
-            self._twin = _evaluating(copy.deepcopy(self._module)).to(dtype)
         inputs = [_tensor(np.asarray(feeds[name]), dtype) for name in self._names]
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if self._twin is None:
+                self._twin = _evaluating(copy.deepcopy(self._module)).to(dtype)
             return [tensor.double().numpy() for tensor in tensors(self._twin(*inputs))]
 
 

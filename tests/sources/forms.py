@@ -54,7 +54,6 @@ FORMS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "module in training mode": ("net.pth", lambda path: torch.save(net().train(), path)),
     "module in a checkpoint": ("net.ckpt", lambda path: torch.save({"epoch": 3, "model": net()}, path)),
     "DataParallel": ("net.pt", lambda path: torch.save(nn.DataParallel(net()), path)),
-    "older format": ("net.pth", lambda path: torch.save(net(), path, _use_new_zipfile_serialization=False)),
     "state dict": ("net.pth", lambda path: torch.save(state(), path)),
     "state_dict": ("net.bin", lambda path: torch.save({"state_dict": state(), "epoch": 1}, path)),
     "model": ("net.tar", lambda path: torch.save({"model": state()}, path)),

@@ -99,6 +99,13 @@ def test_modules_come_back_as_what_they_were(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), module.parameters(), strict=True))
 
 
+def test_a_module_in_the_older_format(tmp_path):
+    torch.save(nn.Sequential(nn.ReLU()), tmp_path / "net.pth", _use_new_zipfile_serialization=False)
+    with pytest.raises(SourceError, match=r"torch 1\.5 or older.*--trust"):
+        unpickle(tmp_path / "net.pth")
+    assert isinstance(unpickle(tmp_path / "net.pth", trust=True), nn.Sequential)
+
+
 def test_what_training_scripts_store_beside_weights(tmp_path):
     best = {"acc": np.float64(0.5), "step": np.int64(3), "args": argparse.Namespace(lr=0.1), "seen": {1, 2}}
     torch.save({"state_dict": {"w": torch.ones(2)}, **best}, tmp_path / "train.ckpt")

@@ -1,0 +1,72 @@
+"""A state dict and the name of its architecture: sizes are read from it, and what does not fit is said."""
+
+import pytest
+import torch
+from torch import nn
+
+from bnfold import zoo
+from bnfold.errors import MissingExtraError, SourceError, UsageError
+from bnfold.sources.architecture import build
+
+
+class Plain(nn.Module):
+    def __init__(self, num_classes=10, width=4):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, width, 3), nn.BatchNorm2d(width)
+        self.head = nn.Linear(width, num_classes)
+
+    def forward(self, x):
+        return self.head(self.bn(self.conv(x)).mean((2, 3)))
+
+
+HERE = f"{__name__}:Plain"
+
+
+def test_of_the_zoo_with_its_own_classes_and_channels():
+    state = zoo.resnet20(num_classes=7, in_channels=4).state_dict()
+    module = build("resnet20", state)
+    assert not module.training
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
+
+
+def test_of_any_importable_callable():
+    module = build(HERE, Plain(num_classes=3).state_dict())
+    assert module.head.out_features == 3
+
+
+def test_counters_may_be_missing():
+    state = {key: value for key, value in Plain().state_dict().items() if "num_batches" not in key}
+    assert torch.equal(build(HERE, state).conv.weight, state["conv.weight"])
+
+
+def test_what_does_not_fit_is_listed():
+    state = Plain(width=5).state_dict() | {"extra.weight": torch.ones(10, 1)}
+    del state["bn.bias"]
+    with pytest.raises(SourceError) as refusal:
+        build(HERE, state)
+    sentence = str(refusal.value)
+    assert "missing: bn.bias" in sentence
+    assert "unexpected: extra.weight" in sentence
+    assert "of another shape: conv.weight 5x3x3x3 instead of 4x3x3x3, conv.bias 5 instead of 4" in sentence
+    assert "and 3 more" in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("resnet7", "none of resnet18"),
+        ("nowhere.at.all:Net", "cannot be imported"),
+        (f"{__name__}:Missing", "cannot be imported"),
+        (f"{__name__}:HERE", "no callable"),
+        ("builtins:dict", "gives a dict"),
+    ],
+)
+def test_names_that_are_none(name, says):
+    with pytest.raises(UsageError, match=says):
+        build(name, Plain().state_dict())
+
+
+@pytest.mark.parametrize("name", ["timm:resnet18", "torchvision:resnet18"])
+def test_a_library_that_is_not_installed(name):
+    with pytest.raises(MissingExtraError, match="pip install"):
+        build(name, Plain().state_dict())
