@@ -106,6 +106,8 @@ def fold(
     precision: Literal["fp16"] | None = None,
     simplify: bool = False,
     external_data: bool = False,
+    arch: str | None = None,
+    trust: bool = False,
     verify: bool = True,
     settings: Settings | None = None,
     bench: bool = False,

@@ -1,4 +1,4 @@
-"""The ONNX model that was made of a PyTorch module, against the module itself: what no comparison of two files can see."""
+"""The ONNX model made of a PyTorch module against the module itself, which no comparison of two files can see."""
 
 from __future__ import annotations
 
