@@ -75,6 +75,7 @@ class Network:
         writer: the node that writes a tensor, and at which output.
         constants: values by tensor name: as stored, or float64 and integers where they were evaluated.
         functions: bodies of the model's own functions, serialized, by domain and name.
+        called: domain and name of every operator in the main graph, in its subgraphs and in the functions.
     """
 
     def __init__(self, model: ModelProto, frozen: Iterable[str] = ()) -> None:
@@ -101,6 +102,7 @@ class Network:
         self.outputs = {o.name: o.type for o in graph.output}
         self.nodes = [as_node(proto) for proto in graph.node]
         self.writer: dict[str, tuple[Node, int]] = {}
+        self.called = set(_called(graph.node)) | {key for f in model.functions for key in _called(f.node)}
         self._check_order()
         self._proto = graph
         self._imports = list(model.opset_import)
@@ -212,6 +214,13 @@ def tensors_of(graph: GraphProto) -> dict[str, Array]:
     """The initializers of a graph by name, as stored."""
     dense = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     return dense | {tensor.values.name: _dense(tensor) for tensor in graph.sparse_initializer}
+
+
+def _called(nodes: Iterable[NodeProto]) -> Iterator[tuple[str, str]]:
+    for proto in nodes:
+        yield proto.domain, proto.op_type
+        for body in as_node(proto).bodies:
+            yield from _called(body.node)
 
 
 def captured(body: GraphProto) -> set[str]:

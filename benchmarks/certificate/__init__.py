@@ -1,0 +1,1 @@
+"""How long the proof for every input takes."""
