@@ -3,7 +3,7 @@ PYTHON := python3
 BIN := $(VENV)/bin
 MODELS := resnet20_digits resnet20v2_digits
 
-.PHONY: help demo test check clean
+.PHONY: help demo test fuzz clean
 
 help: ## print this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ test: $(VENV)/ready ## run the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2
+
+fuzz: $(VENV)/ready ## give thousands of damaged files to the command
+	$(BIN)/python -m tests.fuzz
 
 clean: ## remove what demo and test made
 	rm -rf $(VENV) build dist

@@ -29,7 +29,7 @@ from bnfold.proof.certificate import write as write_certificate
 from bnfold.proof.issue import issue
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
 from bnfold.sources import Reading, Source
-from bnfold.sources.onnx import defaulted_inputs, load
+from bnfold.sources.onnx import at_fault, defaulted_inputs, load
 from bnfold.sources.raw_images import RawImages, check_against_unchanged, taking
 from bnfold.verification.verdict import Verification, not_run
 from bnfold.withdraw import Withdrawn, until_proven
@@ -85,7 +85,11 @@ def inspect(
     Raises:
         SourceError, UsageError, MissingExtraError: as `fold`.
     """
-    with sources.opened(source, shapes, Reading(arch, trust)) as given, taking(given, images) as opened:
+    with (
+        sources.opened(source, shapes, Reading(arch, trust)) as given,
+        taking(given, images) as opened,
+        at_fault(opened.path),
+    ):
         planned = _plan(opened.path, freeze_inputs, merge, _compute)
         return _report(opened, None, planned, not_run("Nothing was written, so nothing was verified."))
 
@@ -181,6 +185,7 @@ def fold(
     with (
         sources.opened(source, shapes, Reading(arch, trust)) as given,
         taking(given, images) as opened,
+        at_fault(opened.path),
         _workplace(target, dry_run) as staged,
     ):
         fed = verify or bench or simplify or precision is not None

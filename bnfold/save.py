@@ -64,7 +64,8 @@ def write(model: ir.Model, path: Path, *, external: bool = False) -> None:
         else:
             write_model(model, path)
     except OSError as error:
-        raise UsageError(f"{path.name} cannot be written: {error.strerror or error}.") from None
+        reason = error.strerror or "there is no room for it"  # numpy's own error has no number
+        raise UsageError(f"{path.name} cannot be written: {reason}.") from None
     except Exception as error:
         raise _cause(error) from None
 

@@ -12,6 +12,8 @@ from onnx_ir.passes.common import LiftConstantsToInitializersPass
 from bnfold.network import Dim
 
 _SMALL = 1024
+_LARGEST_EXTENT = 2**31 - 1
+_SYMBOLIC_SINCE = 7
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,15 @@ def _symbolic(proto: onnx.ModelProto) -> dict[str, Known]:
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        return _known(SymbolicShapeInference.infer_shapes(proto, auto_merge=True).graph)
+        if any(opset.domain == "" and opset.version < _SYMBOLIC_SINCE for opset in proto.opset_import):
+            return {}
+        # These are the lines of its own `infer_shapes`, which leaves a file in the working directory where it gives up.
+        inference, complete = SymbolicShapeInference(_LARGEST_EXTENT, True, False, 0), False
+        inference._preprocess(proto)
+        while inference.run_:
+            complete = inference._infer_impl()
+        inference._update_output_from_vi()
+        return _known(inference.out_mp_.graph) if complete else {}
     except Exception:  # it gives up on operators it does not know; unknown shapes are safe, only less is folded
         return {}
     finally:

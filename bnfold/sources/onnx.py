@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
 from bnfold import save
-from bnfold.errors import SourceError
+from bnfold.errors import BnfoldError, SourceError
 from bnfold.sources.sparse import write_out
 from bnfold.wire import read_model, read_skeleton
 
@@ -23,8 +25,34 @@ def check(path: Path) -> None:
     try:
         onnx.checker.check_model(read_skeleton(path))
     except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise SourceError(f"{path} is not a valid ONNX model: {first.rstrip('.')}.") from None
+        raise SourceError(f"{path} is not a valid ONNX model: {_first_line(error)}.") from None
+
+
+@contextmanager
+def at_fault(path: Path) -> Iterator[None]:
+    """Work on a model: where it fails, and shapes and types in the file contradict each other, that is the reason.
+
+    Asking for it first would cost every good model a second inference of its shapes.
+
+    Raises:
+        SourceError: as said; every other error passes through.
+    """
+    try:
+        yield
+    except BnfoldError:
+        raise
+    except Exception as error:
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            raise SourceError(f"{path} is not a valid ONNX model: a name in it is no text.") from error
+        try:
+            onnx.checker.check_model(read_skeleton(path), full_check=True)
+        except Exception as fault:
+            raise SourceError(f"{path} is not a valid ONNX model: {_first_line(fault)}.") from error
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
 
 
 def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
@@ -40,8 +68,7 @@ def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
     try:
         model = read_model(path, lambda proto: write_out(proto, path.parent))
     except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise SourceError(f"{path} cannot be read as an ONNX model: {first.rstrip('.')}.") from None
+        raise SourceError(f"{path} cannot be read as an ONNX model: {_first_line(error)}.") from None
     if freeze_inputs or (model.ir_version or 0) < OVERRIDABLE_SINCE:
         RemoveInitializersFromInputsPass()(model)
         model.ir_version = max(model.ir_version or 0, OVERRIDABLE_SINCE)

@@ -59,6 +59,7 @@ def read_skeleton(path: Path) -> onnx.ModelProto:
     kept = []
     for tensor in proto.graph.initializer:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            _check_elements(tensor)
             kept.append(tensor)
             continue
         if any(entry.key == "location" and entry.value == _HERE for entry in tensor.external_data):
@@ -115,6 +116,14 @@ def _check_size(tensor: onnx.TensorProto) -> None:
     needed = math.prod(tensor.dims) * ir.DataType(tensor.data_type).itemsize
     if length != needed:
         raise WireError(f"initializer {tensor.name} has {length} bytes where its shape and type need {needed:.0f}")
+
+
+def _check_elements(tensor: onnx.TensorProto) -> None:
+    """A tensor that is part of the message, which onnx's own checker does not look into."""
+    try:
+        onnx.numpy_helper.to_array(tensor)
+    except Exception as error:
+        raise WireError(f"initializer {tensor.name} has other elements than its shape and type say") from error
 
 
 def _slice(buffer: memoryview, tensor: ir.ExternalTensor) -> ir.TensorProtocol:

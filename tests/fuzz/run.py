@@ -1,0 +1,75 @@
+"""The files that are damaged, and the order in which the damage comes."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterator
+
+import onnx
+import torch
+
+from bnfold.zoo import resnet20
+from tests.cli.conftest import small_net
+from tests.fuzz.mutate import mutated_bytes, mutated_graph
+from tests.fuzz.trial import in_fork
+from tests.networks import Net
+
+CHECKPOINTS = 4
+"""One file in so many is a checkpoint."""
+
+
+def samples(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of damaged files; a seed gives the same ones always."""
+    rng = random.Random(seed)
+    graphs, checkpoints = _graphs(), _checkpoints()
+    for number in range(count):
+        if number % CHECKPOINTS == 0:
+            yield "in.pt", mutated_bytes(rng.choice(checkpoints), rng)
+        else:
+            damage = mutated_graph if rng.random() < 0.7 else mutated_bytes
+            yield "in.onnx", damage(rng.choice(graphs), rng)
+
+
+def warm() -> None:
+    """Import, in this process, everything that a fork may need."""
+    import bnfold.cli
+    import bnfold.pipeline
+    import bnfold.report.terminal  # noqa: F401
+
+    torch.set_num_threads(1)
+    for name, data in (("in.onnx", _graphs()[0]), ("in.pt", _checkpoints()[0])):
+        trial = in_fork(name, data, "--no-verify", *SHAPE[name])
+        assert trial.code == 0, trial
+
+
+SHAPE = {"in.onnx": (), "in.pt": ("--input", "x:1,3,8,8")}
+"""What the command needs to know of an undamaged file."""
+
+
+def _graphs() -> list[bytes]:
+    joined = Net(dynamic=True)
+    x = joined.relu(joined.bn(joined.conv(joined.input(2, 4, 8, 8), 4)))
+    y = joined.node("Concat", joined.conv(x, 4), joined.node("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4), axis=1)
+    pooled = joined.node("Flatten", joined.node("GlobalAveragePool", joined.bn(y)))
+    moved = Net(opset=13)
+    z = moved.node("Reshape", moved.conv(moved.input(1, 3, 8, 8), 6), [1, 6, 64])
+    z = moved.node(
+        "Add", moved.node("MatMul", moved.node("Transpose", z, perm=[0, 2, 1]), moved.normal(6, 5)), moved.normal(5)
+    )
+    models = [small_net(), joined.model(joined.linear(pooled, 3)), moved.model(moved.node("Mul", z, moved.normal(5)))]
+    for model in models:
+        onnx.checker.check_model(model)
+    return [model.SerializeToString() for model in models]
+
+
+def _checkpoints() -> list[bytes]:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU()).eval()
+    return [_saved(module), _saved(resnet20(num_classes=2).state_dict()), _saved({"state_dict": module.state_dict()})]
+
+
+def _saved(content: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
