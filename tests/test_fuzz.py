@@ -8,7 +8,7 @@ from tests.fuzz.mutate import mutated_bytes
 from tests.fuzz.run import SHAPE, samples, warm
 from tests.fuzz.trial import Trial, in_fork
 
-COUNT = 48
+COUNT = 32
 
 
 def test_damaged_files_end_in_a_sentence_or_a_good_model() -> None:

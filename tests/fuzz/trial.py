@@ -84,6 +84,7 @@ def _run(folder: str, arguments: list[str]) -> None:
         os.chdir(folder)
         for stream in (1, 2):
             os.dup2(os.open(str(stream), os.O_CREAT | os.O_WRONLY | os.O_TRUNC), stream)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + (MEGABYTES << 20),) * 2)
         sys.argv = ["bnfold", *arguments]
