@@ -176,7 +176,7 @@ def fold(
         from bnfold.fx.door import fold_in_torch, shapes_of
 
         if output is None:
-            return fold_in_torch(source, example_inputs)
+            return fold_in_torch(source, example_inputs, merge=merge)
         shapes = shapes_of(source, example_inputs)
     target = None if output is None else Path(output)
     if target is not None and not dry_run:

@@ -25,12 +25,13 @@ FACTOR = 4.0
 FLOOR_EPS = 8.0
 
 
-def fold_in_torch(module: Any, example_inputs: Any) -> FoldResult:
+def fold_in_torch(module: Any, example_inputs: Any, *, merge: bool = True) -> FoldResult:
     """Fold a module through torch.fx and prove the result.
 
     Args:
         module: any `nn.Module` that torch.fx traces; it is not changed.
         example_inputs: a tensor or a tuple of tensors that its forward takes, batch first.
+        merge: make one layer of linear operators that branch and meet, or follow each other.
 
     Raises:
         NotEquivalentError: the proof failed; its `report` attribute holds the numbers.
@@ -38,8 +39,8 @@ def fold_in_torch(module: Any, example_inputs: Any) -> FoldResult:
         UsageError: it does not take these inputs.
     """
     inputs = _as_tuple(module, example_inputs)
-    folded, plan = fold_module(module, inputs)
-    exact, _ = fold_module(module, inputs, exact=True)
+    folded, plan = fold_module(module, inputs, merge=merge)
+    exact, _ = fold_module(module, inputs, merge=merge, exact=True)
     removed = [decision for decision in plan.decisions if decision.removed]
     before, after = (_counts(lift(part, inputs).network) for part in (module, folded))
     report = FoldReport(
@@ -49,6 +50,7 @@ def fold_in_torch(module: Any, example_inputs: Any) -> FoldResult:
         affine=Counts(before[0], sum(not decision.scalar for decision in removed), after[0]),
         scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
         decisions=plan.decisions,
+        merging=plan.merging,
         verification=_prove(module, exact, folded, inputs),
     )
     if report.verification.verdict == "different":

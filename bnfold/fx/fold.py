@@ -11,19 +11,22 @@ from torch import fx, nn
 
 from bnfold.fx.lift import lift
 from bnfold.fx.lower import lower
+from bnfold.fx.merge import merge_layers
 from bnfold.fx.trace import tensors
-from bnfold.in_range import solve_in_range
+from bnfold.in_range import merge_in_range, solve_in_range
+from bnfold.merge.stage import kept_apart, with_merges
 from bnfold.plan import Plan
 
 
 def fold_module(
-    module: nn.Module, example_inputs: Sequence[Any], *, exact: bool = False
+    module: nn.Module, example_inputs: Sequence[Any], *, merge: bool = False, exact: bool = False
 ) -> tuple[fx.GraphModule, Plan]:
-    """Fold every batch normalization and per-channel affine operator that exact algebra allows.
+    """Fold every batch normalization and per-channel affine operator that exact algebra allows, and merge layers.
 
     Args:
         module: any module that torch.fx traces, in any mode; it is not changed.
         example_inputs: what its forward takes. Axis 0 of every tensor is the batch, which stays free.
+        merge: make one layer of linear operators that branch and meet, or follow each other.
         exact: return a float64 module whose new parameters are not rounded.
 
     Returns:
@@ -35,7 +38,15 @@ def fold_module(
     """
     lifted = lift(module, example_inputs)
     plan, folded = solve_in_range(lifted.network, lambda plan: lower(lifted, plan))
-    return (lower(lifted, plan, exact=True) if exact else folded), plan
+    if not merge:
+        return (lower(lifted, plan, exact=True) if exact else folded), plan
+    truth = lift(lower(lifted, plan, exact=True), [_widened(value) for value in example_inputs])
+    stored = lift(folded, example_inputs)
+    merging, merged = merge_in_range(
+        truth.network, kept_apart(plan), lambda merging: merge_layers(truth, stored, merging)
+    )
+    result = merge_layers(truth, stored, merging, exact=True) if exact else merged
+    return result, with_merges(plan, merging)
 
 
 def module_difference(reference: nn.Module, candidate: nn.Module, inputs: Sequence[Any]) -> float:

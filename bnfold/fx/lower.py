@@ -151,13 +151,7 @@ class _Editor:
         add.update_arg(1, self._attribute(f"{site.node.name}_bias", stored, add, parameter=True))
 
     def _stored(self, node: Node, array: Array, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-        if self._exact:
-            return torch.from_numpy(np.array(array)).to(device)
-        # numpy rounds float64 once, where torch goes to half precision by way of float32.
-        small = np.ascontiguousarray(rounded(node.name, np.array(array), _NUMPY[dtype]))
-        if dtype is torch.bfloat16:
-            return torch.from_numpy(small.view(np.int16)).view(torch.bfloat16).to(device)
-        return torch.from_numpy(small).to(device)
+        return stored_tensor(node.name, array, None if self._exact else dtype, device)
 
     def _attribute(self, wanted: str, value: torch.Tensor, before: fx.Node, *, parameter: bool) -> fx.Node:
         name = self._free_name(wanted)
@@ -208,6 +202,21 @@ class _Editor:
         reads = call.args[index] if index < len(call.args) else call.kwargs[("input", "other")[index]]
         assert isinstance(reads, fx.Node)
         return reads
+
+
+def stored_tensor(node: str, array: Array, dtype: torch.dtype | None, device: torch.device) -> torch.Tensor:
+    """A new constant of the node of this name, rounded once to a dtype; without one it stays float64.
+
+    Raises:
+        OutOfRangeError: a finite value is not finite in that dtype.
+    """
+    if dtype is None:
+        return torch.from_numpy(np.array(array)).to(device)
+    # numpy rounds float64 once, where torch goes to half precision by way of float32.
+    small = np.ascontiguousarray(rounded(node, np.array(array), _NUMPY[dtype]))
+    if dtype is torch.bfloat16:
+        return torch.from_numpy(small.view(np.int16)).view(torch.bfloat16).to(device)
+    return torch.from_numpy(small).to(device)
 
 
 def _trains(module: nn.Module) -> bool:

@@ -47,8 +47,8 @@ def test_training_mode_and_parameters_are_left_as_they_were() -> None:
 def test_a_wrong_weight_flips_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = door.fold_module
 
-    def sabotage(module, inputs, *, exact=False):  # type: ignore[no-untyped-def]
-        folded, plan = honest(module, inputs, exact=exact)
+    def sabotage(module, inputs, **settings):  # type: ignore[no-untyped-def]
+        folded, plan = honest(module, inputs, **settings)
         with torch.no_grad():
             next(folded.parameters())[0, 0, 1, 1] *= 1.001
         return folded, plan

@@ -1,0 +1,59 @@
+"""The results as a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HEAD = """# Merging against timm's own re-parameterization
+
+`python -m benchmarks.merge` wrote this page: from timm's plain export of each network, bnfold's fold, and the export
+after timm's `reparameterize_model`, which knows the network's classes. Random parameters, batch 1.
+
+## Operators
+
+Layers are Conv, Gemm and MatMul nodes.
+
+| network | input | layers: plain | bnfold | timm | nodes: plain | bnfold | timm |
+|---|---|---|---|---|---|---|---|
+"""
+SPEED = """
+## Latency
+
+Paired median ratio to the plain export with its 95 % interval, ONNX Runtime's CPU provider at its full optimization
+level (where it folds batch normalization behind convolutions itself); above 1 is faster. {machine}.
+
+| network | threads | plain, ms | bnfold | timm |
+|---|---|---|---|---|
+"""
+
+
+def page(data: dict[str, Any]) -> str:
+    """Markdown of all records."""
+    text = HEAD + "".join(_counts(record) for record in data["models"])
+    timed = [record for record in data["models"] if "latency" in record]
+    if timed:
+        machine = data["environment"]
+        text += SPEED.format(machine=f"{machine['cpu']}, {machine['usable_cores']} cores")
+        text += "".join(_latencies(record) for record in timed)
+        noisy = [record["model"] for record in timed if any(each["warnings"] for each in record["latency"].values())]
+        if noisy:
+            text += f"\nThe machine was busy or the time short while these were measured: {', '.join(noisy)}.\n"
+    return text
+
+
+def _counts(record: dict[str, Any]) -> str:
+    extent = "x".join(map(str, record["input"][2:]))
+    numbers = [record[kind][what] for what in ("layers", "nodes") for kind in ("original", "bnfold", "timm")]
+    return f"| {record['model']} | {extent} | {' | '.join(map(str, numbers))} |\n"
+
+
+def _latencies(record: dict[str, Any]) -> str:
+    rows = ""
+    for threads, found in record["latency"].items():
+        ratios = [_ratio(found[name]["speedup"]) for name in ("bnfold", "timm")]
+        rows += f"| {record['model']} | {threads} | {found['original_ms']:.1f} | {' | '.join(ratios)} |\n"
+    return rows
+
+
+def _ratio(speedup: dict[str, float]) -> str:
+    return f"{speedup['value']:.2f}x [{speedup['low']:.2f}, {speedup['high']:.2f}]"
