@@ -42,13 +42,19 @@ def at_fault(path: Path) -> Iterator[None]:
     except BnfoldError:
         raise
     except Exception as error:
-        if isinstance(error.__cause__, UnicodeDecodeError):
+        if any(isinstance(cause, UnicodeDecodeError) for cause in _causes(error)):
             raise SourceError(f"{path} is not a valid ONNX model: a name in it is no text.") from error
         try:
             onnx.checker.check_model(read_skeleton(path), full_check=True)
         except Exception as fault:
             raise SourceError(f"{path} is not a valid ONNX model: {_first_line(fault)}.") from error
         raise
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _first_line(error: Exception) -> str:

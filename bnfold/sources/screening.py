@@ -39,7 +39,7 @@ def kind_of(path: Path) -> Kind:
     try:
         with ZipFile(path) as archive:
             names = [name.partition("/")[2] for name in archive.namelist()]
-    except BadZipFile:
+    except (BadZipFile, NotImplementedError, ValueError):  # damaged; the loader says so
         return "pickle"
     if "archive_format" in names or "serialized_exported_program.json" in archive.namelist():
         return "program"

@@ -105,7 +105,7 @@ def _attribute(model: onnx.ModelProto, rng: random.Random) -> None:
     if attribute.ints:
         attribute.ints[rng.randrange(len(attribute.ints))] = rng.choice(SIZES)
     elif rng.random() < 0.3:
-        attribute.type = rng.randrange(16)
+        attribute.type = rng.randrange(15)
     else:
         attribute.i, attribute.f = rng.choice(SIZES), rng.choice((0.0, float("nan"), float("inf"), -1.0))
 
