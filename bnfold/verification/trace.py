@@ -221,5 +221,6 @@ def _movement(base: Array, moved: Array) -> float:
     scale = np.max(np.abs(base), initial=0.0)
     if base.shape != moved.shape or not scale:
         return 0.0
-    largest = float(np.max(np.abs(moved - base)) / scale)
+    with np.errstate(invalid="ignore", over="ignore"):
+        largest = float(np.max(np.abs(moved - base)) / scale)
     return largest if np.isfinite(largest) else 0.0

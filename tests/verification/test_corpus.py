@@ -1,0 +1,91 @@
+"""Every tampered model is caught at the right node; honest ones pass, whatever the size of their numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+
+from bnfold.verification import Verification, make_batches, specs_of, verify_files
+from bnfold.verification.runtime import session_outputs
+from tests.networks import Net, fold
+from tests.verification.corpus import Tampered, corpus, network
+
+ORIGINAL = network()
+FOLDED = ir.to_proto(fold(ORIGINAL).rounded)
+CORPUS = corpus()
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting a child per file would take most of the time; `test_runtime` does it."""
+    monkeypatch.setattr("bnfold.verification.runtime.call", lambda _, limits, **a: session_outputs(**a))
+
+
+def verdict(folder: Path, original: onnx.ModelProto, candidate: onnx.ModelProto) -> Verification:
+    onnx.save(original, folder / "original.onnx")
+    onnx.save(candidate, folder / "candidate.onnx")
+    batches = make_batches(specs_of(ir.from_proto(original)))
+    return verify_files(folder / "original.onnx", folder / "candidate.onnx", batches)
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len({item.name for item in CORPUS}) == len(CORPUS) >= 40
+
+
+def test_the_honest_fold_has_no_batch_normalization_and_passes(tmp_path: Path) -> None:
+    assert "BatchNormalization" not in {node.op_type for node in FOLDED.graph.node}
+    found = verdict(tmp_path, ORIGINAL, FOLDED)
+    assert found.verdict == "equivalent", found.sentences
+    assert found.blame is None
+
+
+@pytest.mark.parametrize("item", CORPUS, ids=lambda item: item.name)
+def test_tampering_is_caught_at_its_node(item: Tampered, tmp_path: Path) -> None:
+    candidate = onnx.ModelProto.FromString(FOLDED.SerializeToString())
+    item.change(candidate)
+    found = verdict(tmp_path, ORIGINAL, candidate)
+    assert found.verdict == "different"
+    assert found.blame is not None
+    assert item.node in {*found.blame.reference, *found.blame.candidate}
+    gone = item.node not in {node.name for node in candidate.graph.node}
+    assert gone or item.node in {found.blame.start.node, found.blame.site.node}
+
+
+def test_a_batch_normalization_in_training_mode_is_not_its_fold(tmp_path: Path) -> None:
+    """Whoever folds it replaces statistics of the batch by stored ones."""
+    training = onnx.ModelProto.FromString(ORIGINAL.SerializeToString())
+    node = next(node for node in training.graph.node if node.name == "stem_bn")
+    node.attribute.append(onnx.helper.make_attribute("training_mode", 1))
+    node.output.extend(["mean", "variance"])
+    found = verdict(tmp_path, training, FOLDED)
+    assert found.verdict == "different"
+    assert "training mode" in " ".join(found.sentences)
+
+
+@pytest.mark.parametrize("tool", ["onnxsim", "onnxslim"])
+def test_models_saved_again_by_other_tools_pass(tool: str, tmp_path: Path) -> None:
+    module = pytest.importorskip(tool)
+    saved = module.simplify(onnx.ModelProto.FromString(ORIGINAL.SerializeToString()))[0] if tool == "onnxsim" else (
+        module.slim(onnx.ModelProto.FromString(ORIGINAL.SerializeToString()))
+    )  # fmt: skip
+    found = verdict(tmp_path, ORIGINAL, saved)
+    assert found.verdict == "equivalent", found.sentences
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e-6])
+def test_the_size_of_the_outputs_does_not_matter(scale: float, tmp_path: Path) -> None:
+    net = deep(scale)
+    found = verdict(tmp_path, net, ir.to_proto(fold(net).rounded))
+    assert found.verdict == "equivalent", found.sentences
+    assert 0.1 * scale < found.outputs[0].worst.max_abs / found.outputs[0].worst.max_rel < 1e3 * scale
+
+
+def deep(scale: float) -> onnx.ModelProto:
+    """Thirty convolutions with batch normalizations; the last scale decides the size of the outputs."""
+    net = Net(seed=9)
+    x = net.input(1, 3, 12, 12)
+    for _ in range(30):
+        x = net.relu(net.bn(net.conv(x, 8)))
+    return net.model(net.bn(net.conv(x, 8), gamma=np.full(8, scale), beta=np.zeros(8), mean=np.zeros(8)))
