@@ -1,12 +1,13 @@
 """ONNX Runtime in its child process."""
 
 import numpy as np
+import onnxruntime
 import pytest
 from bn_nets import Net, saved
 
 from bnfold.errors import SourceError
 from bnfold.isolation import Limits
-from bnfold.verification.runtime import run_file
+from bnfold.verification.runtime import RuntimeLostError, RuntimeRefusedError, run_file
 
 
 def test_outputs_by_name_for_each_set_of_inputs(tmp_path):
@@ -47,3 +48,26 @@ def test_a_child_that_hangs_is_an_error(tmp_path):
     path = saved(Net().folded(), tmp_path / "m.onnx")
     with pytest.raises(SourceError, match="did not finish"):
         run_file(path, [{"x": np.zeros((1, 3, 16, 16), np.float32)}], limits=Limits(timeout=0.01))
+
+
+def test_a_real_crash_is_one_sentence(tmp_path):
+    """ONNX Runtime 1.32 segfaults on a BatchNormalization whose four further outputs have empty names."""
+    model = Net().original()
+    node = next(n for n in model.graph.node if n.op_type == "BatchNormalization")
+    node.output.extend([""] * 4)
+    model.opset_import[0].version = 13
+    path = saved(model, tmp_path / "m.onnx")
+    with pytest.raises(RuntimeRefusedError) as caught:
+        run_file(path, [{"x": np.zeros((1, 3, 16, 16), np.float32)}])
+    assert "\n" not in str(caught.value)
+    if onnxruntime.__version__.startswith("1.32."):
+        assert isinstance(caught.value, RuntimeLostError)
+        assert "SIGSEGV" in str(caught.value)
+
+
+def test_too_much_memory_is_one_sentence(tmp_path):
+    path = saved(Net().folded(), tmp_path / "m.onnx")
+    feeds = [{"x": np.zeros((8192, 3, 16, 16), np.float32)}]
+    assert run_file(path, feeds, Limits(memory=2 << 30))
+    with pytest.raises(RuntimeLostError, match="needs more than the 150 MiB"):
+        run_file(path, feeds, Limits(memory=150 << 20))
