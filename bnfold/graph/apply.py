@@ -163,13 +163,19 @@ class _Editor:
         old = site.inputs[index] if index < len(site.inputs) else None
         dtype = stored_type(old) or stored_type(like or site.inputs[1])
         assert dtype is not None
-        mine = old is not None and old.is_initializer() and old.graph is self._graph and len(old.uses()) == 1
-        value = old if old is not None and mine else ir.Value(name=self._new_name(f"{node.name}.{called}"))
+        value = (
+            old if old is not None and self._is_private(old) else ir.Value(name=self._new_name(f"{node.name}.{called}"))
+        )
         set_exact(value, constant, dtype, node.name)
         if value is not old:
             self._graph.register_initializer(value)
             site.resize_inputs(max(len(site.inputs), index + 1))
             site.replace_input_with(index, value)
+
+    def _is_private(self, value: ir.Value) -> bool:
+        """Whether a value is an initializer of the graph that one input of one node reads and no caller sees."""
+        seen = value.is_graph_input() or value.is_graph_output()
+        return value.is_initializer() and value.graph is self._graph and not seen and len(value.uses()) == 1
 
     def _new_name(self, wanted: str) -> str:
         while wanted in self._names:

@@ -61,6 +61,20 @@ def test_a_shared_weight_stays_for_its_other_reader():
     assert initializers(folded.rounded)["w"] == initializers(folded.prepared)["w"]
 
 
+@pytest.mark.parametrize("index", range(2))
+def test_a_weight_that_the_model_returns_stays(index):
+    """An output may be an initializer itself."""
+    net = Net()
+    model = net.model(net.bn(net.conv(net.input(1, 3, 4, 4), 4)))
+    name = model.graph.node[0].input[1 + index]
+    (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == name)
+    model.graph.output.append(helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims)))
+    folded = fold(model)
+    assert folded.kept == []
+    assert disagreement(folded, net.feeds()) < 1e-10
+    assert initializers(folded.rounded)[name] == initializers(folded.prepared)[name]
+
+
 def test_a_shared_batch_normalization_stays_for_its_other_reader():
     """The kept one is rewritten into constants of its own."""
     net = Net()
