@@ -3,6 +3,7 @@
 from benchmarks.conformance.case import Case, collect
 from benchmarks.conformance.cases import (
     activations,
+    bodies,
     channels,
     constants,
     linear_after,
@@ -11,6 +12,7 @@ from benchmarks.conformance.cases import (
     opsets,
     padding,
     pooling,
+    quantized,
     streams,
     traps,
     types,
@@ -25,6 +27,8 @@ MODULES = (
     movement,
     streams,
     constants,
+    quantized,
+    bodies,
     opsets,
     types,
     channels,

@@ -44,6 +44,15 @@ def _sparse(g: Graph, array: Array) -> str:
     return str(g.op("Constant", sparse_value=helper.make_sparse_tensor(values, indices, [6])))
 
 
+def _value_string(g: Graph, array: Array) -> str:
+    number = g.op("Cast", g.op("Constant", value_string=str(float(array[0]))), to=TensorProto.FLOAT)
+    return str(g.op("Expand", number, g.ints(6)))
+
+
+def _value_strings(g: Graph, array: Array) -> str:
+    return str(g.op("Cast", g.op("Constant", value_strings=list(map(str, array.tolist()))), to=TensorProto.FLOAT))
+
+
 def _constant_of_shape(g: Graph, array: Array) -> str:
     fill = numpy_helper.from_array(array[:1].astype(np.float32))
     return str(g.op("ConstantOfShape", g.ints(6), value=fill))
@@ -104,6 +113,8 @@ WAYS: dict[str, tuple[str, Hide, int]] = {
     "value-ints": ("a Constant node with integers, cast", _value_ints, 17),
     "value-int": ("a Constant node with one integer, cast and expanded", _value_int, 17),
     "sparse-value": ("a Constant node with a sparse tensor", _sparse, 17),
+    "value-string": ("a Constant node with a string, cast and expanded", _value_string, 17),
+    "value-strings": ("a Constant node with strings, cast", _value_strings, 17),
     "constant-of-shape": ("ConstantOfShape", _constant_of_shape, 17),
     "identity": ("two Identity nodes", _identity, 17),
     "cast-half": ("a Cast from float16", _cast_half, 17),
