@@ -128,7 +128,8 @@ def fold(
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
         example_inputs: a tensor, or a tuple of tensors, that an `nn.Module` takes, batch first. With it and without
             `output` the result is an `nn.Module`; the other arguments then do not matter.
-        output: the ONNX file to write; None returns the model only.
+        output: the ONNX file to write, or, of a PyTorch model, the exported program (.pt2), which is proved in PyTorch
+            and takes of the arguments below only shapes, arch, trust, dry_run and force; None returns the model only.
         shapes: input shapes by name, batch first; needed for a module where nothing else tells them.
         more_shapes: further shapes to prove with, such as other batch sizes.
         data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`; or a folder
@@ -179,6 +180,11 @@ def fold(
             return fold_in_torch(source, example_inputs, merge=merge)
         shapes = shapes_of(source, example_inputs)
     target = None if output is None else Path(output)
+    if target is not None and target.suffix.lower() == ".pt2":
+        from bnfold.outgoing.program import fold_to_program
+
+        tell("folding in PyTorch")
+        return fold_to_program(source, target, shapes, Reading(arch, trust), force=force, dry_run=dry_run)
     if target is not None and not dry_run:
         save.check_output(target, force=force)
     tell("reading the model")

@@ -22,14 +22,14 @@ SINGLE_FILE_LIMIT = 1_900_000_000
 _FOLDER = ".bnfold-"
 
 
-def check_output(path: Path, *, force: bool) -> None:
+def check_output(path: Path, *, force: bool, suffix: str = ".onnx") -> None:
     """Raise `UsageError` if nothing can be written to `path`, before any work is done."""
     if path.is_dir():
         raise UsageError(f"The output {path} is a folder; give a file name.")
     if not path.parent.is_dir():
         raise UsageError(f"The output folder {path.parent} does not exist; create it first.")
-    if path.suffix.lower() != ".onnx":
-        raise UsageError(f"The output {path} must end in .onnx.")
+    if path.suffix.lower() != suffix:
+        raise UsageError(f"The output {path} must end in {suffix}.")
     if path.exists() and not force:
         raise UsageError(f"The output {path} exists; give another name, or --force to replace it.")
     if not os.access(path.parent, os.W_OK):

@@ -1,0 +1,1 @@
+"""How long `bnfold --help` takes, against an empty typer app."""
