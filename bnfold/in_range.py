@@ -10,14 +10,17 @@ from bnfold.merge.plan import Code as Apart
 from bnfold.merge.plan import MergePlan
 from bnfold.merge.search import find_merges
 from bnfold.network import Network
-from bnfold.plan import SENTENCES, Code, Plan, Reason
+from bnfold.plan import SENTENCES, Code, Objective, Plan, Reason
 from bnfold.rewrite import OutOfRangeError
 
 T = TypeVar("T")
 
 
 def solve_in_range(
-    network: Network, attempt: Callable[[Plan], T], withdrawn: Mapping[str, Reason] | None = None
+    network: Network,
+    attempt: Callable[[Plan], T],
+    withdrawn: Mapping[str, Reason] | None = None,
+    objective: Objective = Objective.LATENCY,
 ) -> tuple[Plan, T]:
     """The best plan that can be stored, and what carrying it out returned.
 
@@ -25,13 +28,14 @@ def solve_in_range(
         network: the facts.
         attempt: carries a plan out on a copy of the model; raises OutOfRangeError if a new constant does not fit.
         withdrawn: removals that are not to be planned, by node name.
+        objective: what the fold is for.
 
     Raises:
         OutOfRangeError: a constant does not fit and no removal is to blame.
     """
     refused = dict(withdrawn or {})
     while True:
-        plan = solve(network, refused)
+        plan = solve(network, refused, objective)
         try:
             return plan, attempt(plan)
         except OutOfRangeError as overflow:

@@ -89,6 +89,7 @@ class Tensor:
         constant: the value, if it is fixed and no caller may override it.
         overridable: whether it has a value that a caller may override.
         quantization: how the constant is stored, where that is as integers times scales.
+        dtype: the stored type of its elements if it is known and floating-point.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Tensor:
     constant: Constant | None = None
     overridable: bool = False
     quantization: Quantization | None = None
+    dtype: np.dtype[Any] | None = None
 
     def extent(self, axis: int) -> int | None:
         """The extent along `axis` if it is known."""

@@ -22,7 +22,8 @@ from bnfold.graph.tensors import unrounded
 from bnfold.in_range import merge_in_range, solve_in_range
 from bnfold.merge.plan import Code, MergePlan
 from bnfold.merge.stage import kept_apart, with_merges
-from bnfold.plan import Plan
+from bnfold.plan import Objective, Plan
+from bnfold.price import price_of
 from bnfold.progress import Progress, prefixed, silent
 from bnfold.proof.certificate import Certificate
 from bnfold.proof.certificate import write as write_certificate
@@ -52,6 +53,7 @@ class _Planned:
 
     facts: Facts
     plan: Plan
+    objective: Objective
     folded: ir.Model
     inlined: int
     certificate: Certificate
@@ -69,6 +71,7 @@ def inspect(
     shapes: Shapes | None = None,
     freeze_inputs: bool = False,
     merge: bool = True,
+    objective: Objective | str = Objective.LATENCY,
     images: RawImages | None = None,
     arch: str | None = None,
     trust: bool = False,
@@ -80,17 +83,18 @@ def inspect(
         shapes: input shapes by name, where the source does not tell them.
         freeze_inputs: take inputs that have a default value for constants.
         merge: make one operator of linear operators that branch and meet, or follow each other.
-        images, arch, trust: as for `fold`.
+        objective, images, arch, trust: as for `fold`.
 
     Raises:
         SourceError, UsageError, MissingExtraError: as `fold`.
     """
+    goal = _objective(objective)
     with (
         sources.opened(source, shapes, Reading(arch, trust)) as given,
         taking(given, images) as opened,
         at_fault(opened.path),
     ):
-        planned = _plan(opened.path, freeze_inputs, merge, _compute)
+        planned = _plan(opened.path, freeze_inputs, merge, goal, _compute)
         return _report(opened, None, planned, not_run("Nothing was written, so nothing was verified."))
 
 
@@ -105,6 +109,7 @@ def fold(
     preprocess: Preprocess | None = None,
     freeze_inputs: bool = False,
     merge: bool = True,
+    objective: Objective | str = Objective.LATENCY,
     images: RawImages | None = None,
     opset: int | None = None,
     precision: Literal["fp16"] | None = None,
@@ -127,7 +132,7 @@ def fold(
     Args:
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
         example_inputs: a tensor, or a tuple of tensors, that an `nn.Module` takes, batch first. With it and without
-            `output` the result is an `nn.Module`; the other arguments then do not matter.
+            `output` the result is an `nn.Module`; of the other arguments only `merge` and `objective` then matter.
         output: the ONNX file to write, or, of a PyTorch model, the exported program (.pt2), which is proved in PyTorch
             and takes of the arguments below only shapes, arch, trust, dry_run and force; None returns the model only.
         shapes: input shapes by name, batch first; needed for a module where nothing else tells them.
@@ -138,6 +143,8 @@ def fold(
         freeze_inputs: make constants of inputs that have a default value, so that they can be folded.
         merge: make one operator of linear operators that branch and meet, or follow each other, where that costs no
             more multiply-adds and weights.
+        objective: `latency` never adds work; `eliminate` removes every affine operator that has an exact form
+            without it, for targets that have no batch normalization, and reports the price.
         images: what raw images the folded model shall take; None keeps its inputs as they are.
         opset: version of the operator set that the folded model shall have; None keeps it.
         precision: "fp16" converts the folded model to float16, what that cannot hold excepted.
@@ -163,6 +170,7 @@ def fold(
         SourceError: the source is missing, damaged or not supported.
         MissingExtraError: PyTorch is needed and not installed.
     """
+    goal = _objective(objective)
     tell = progress or silent
     if simplify and precision is not None:
         raise UsageError("--simplify and --precision exclude each other: onnxsim rounds what float16 needs unrounded.")
@@ -177,7 +185,7 @@ def fold(
         from bnfold.fx.door import fold_in_torch, shapes_of
 
         if output is None:
-            return fold_in_torch(source, example_inputs, merge=merge)
+            return fold_in_torch(source, example_inputs, merge=merge, objective=goal)
         shapes = shapes_of(source, example_inputs)
     target = None if output is None else Path(output)
     if target is not None and target.suffix.lower() == ".pt2":
@@ -203,6 +211,7 @@ def fold(
                 opened.path,
                 freeze_inputs,
                 merge,
+                goal,
                 lambda model: save.write(model, staged, external=external_data),
                 opset,
                 withdrawn,
@@ -243,6 +252,14 @@ def fold(
         return FoldResult(_in_memory(planned.folded) if keep_model else None, planned.plan, report)
 
 
+def _objective(given: Objective | str) -> Objective:
+    try:
+        return Objective(given)
+    except ValueError:
+        known = " or ".join(f"'{objective}'" for objective in Objective)
+        raise UsageError(f"objective={given!r} is unknown; it is {known}.") from None
+
+
 def _workplace(target: Path | None, dry_run: bool) -> AbstractContextManager[Path]:
     """Where the folded file is built: beside the output if there will be one, in a temporary folder otherwise."""
     return _temporary() if target is None or dry_run else save.staging(target)
@@ -258,6 +275,7 @@ def _plan(
     path: Path,
     freeze_inputs: bool,
     merge: bool,
+    objective: Objective,
     store: Callable[[ir.Model], None],
     opset: int | None = None,
     withdrawn: Withdrawn | None = None,
@@ -278,13 +296,13 @@ def _plan(
         store(folded)
         return folded, stored, plan.merging
 
-    plan, (folded, stored, merging) = solve_in_range(facts.network, attempt, withdrawn)
+    plan, (folded, stored, merging) = solve_in_range(facts.network, attempt, withdrawn, objective)
     frozen = defaulted_inputs(load(path)) if freeze_inputs else ()
     written = {value.name for node in folded.graph.all_nodes() for value in node.outputs}
     written |= {value.name for value in folded.graph.inputs}
     left = {name: holder for name, holder in stored.items() if holder in written}
     certificate = issue(facts.network, plan, left, frozen)
-    return _Planned(facts, with_merges(plan, merging), folded, inlined, certificate)
+    return _Planned(facts, with_merges(plan, merging), objective, folded, inlined, certificate)
 
 
 def _merged(
@@ -423,7 +441,8 @@ def _affine_left(model: ir.Model) -> int:
 
 
 def _report(source: Source, output: Path | None, planned: _Planned, verification: Verification) -> FoldReport:
-    before, after = planned.facts.affine_counts(), read_facts(planned.folded).affine_counts()
+    written = read_facts(planned.folded)
+    before, after = planned.facts.affine_counts(), written.affine_counts()
     removed = [decision for decision in planned.plan.decisions if decision.removed]
     return FoldReport(
         source=source.name,
@@ -434,6 +453,8 @@ def _report(source: Source, output: Path | None, planned: _Planned, verification
         scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
         decisions=planned.plan.decisions,
         merging=planned.plan.merging,
+        objective=planned.objective,
+        price=price_of(planned.facts.network, written.network),
         verification=verification,
     )
 

@@ -12,6 +12,18 @@ from numpy.typing import NDArray
 
 from bnfold.affine import Array
 from bnfold.merge.plan import MergePlan
+from bnfold.network import Computed
+
+
+class Objective(StrEnum):
+    """What a fold is for.
+
+    `latency` only takes what is free or counts less than what it saves; `eliminate` removes every affine operator that
+    has an exact form without it, whatever that costs.
+    """
+
+    LATENCY = "latency"
+    ELIMINATE = "eliminate"
 
 
 class Code(StrEnum):
@@ -28,6 +40,7 @@ class Code(StrEnum):
     DEAD = "dead_channel"
     PRECISION = "precision"
     RANGE = "range"
+    FUSED = "fused_kernel"
     WITHDRAWN = "withdrawn"
 
 
@@ -43,6 +56,7 @@ SENTENCES: Mapping[Code, str] = {
     Code.DEAD: "its scale is exactly 0, and no linear layer writes its input for it alone or reads all of its output",
     Code.PRECISION: "folding it would store values far larger than their spread and lose precision",
     Code.RANGE: "a folded weight would leave the range of the stored type",
+    Code.FUSED: "ONNX Runtime computes it in one kernel with its neighbours, which is faster than what would be left",
     Code.WITHDRAWN: "it was withdrawn on request or because the proof did not pass with it",
 }
 
@@ -58,6 +72,7 @@ REMEDIES: Mapping[Code, str] = {
     Code.DEAD: "prune the channel, or replace the 0 by a tiny number",
     Code.PRECISION: "nothing is wrong; the BN is worth keeping",
     Code.RANGE: "store the model in float32",
+    Code.FUSED: "nothing is wrong; `--objective eliminate` takes it apart",
     Code.WITHDRAWN: "withdraw less, or report it: the proof should pass",
 }
 """What a user could change so that the operator goes."""
@@ -99,14 +114,36 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One operator of a form: it reads its constants and what the step before wrote.
+
+    Attributes:
+        op: ONNX operator.
+        constants: by input index, counted from 1; stored in the type of the tensor.
+        integers: the same where an input is a list of integers.
+        attributes: ONNX attributes.
+    """
+
+    op: str
+    constants: Mapping[int, Computed] = field(default_factory=dict)
+    integers: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+Form = tuple[Step, ...]
+"""What stands in the place of a node: the first step reads its data, the last writes its output."""
+
+
+@dataclass(frozen=True)
 class Decision:
     """What happens to one affine operator of the input.
 
     Attributes:
         node, op: its name and ONNX operator.
         scalar: whether its constant has a single element.
-        into: the nodes whose parameters take it up; empty if it stays.
+        into: the nodes that take it up; empty if it stays. Its own name if another form of it remains.
         reason: why it stays; None if it is removed.
+        forms: those of `into` that become other operators, with the operators that they become.
     """
 
     node: str
@@ -114,6 +151,7 @@ class Decision:
     scalar: bool
     into: tuple[str, ...] = ()
     reason: Reason | None = None
+    forms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def removed(self) -> bool:
@@ -128,6 +166,7 @@ class Decision:
             "scalar": self.scalar,
             "status": "removed" if self.removed else "kept",
             "into": list(self.into),
+            "forms": {name: list(steps) for name, steps in self.forms.items()},
             "reason": None if self.reason is None else self.reason.to_json(),
         }
 
@@ -165,6 +204,10 @@ class Unit:
         return np.where(self.offset == 0, 0.0, -self.offset / self.gain)
 
 
+ORIGINAL = Unit(np.ones(()), np.zeros(()))
+"""Units of a tensor that stores what the original network computes."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """All decisions about one network.
@@ -176,8 +219,9 @@ class Plan:
         linear: names of the nodes whose weights absorb units.
         rewritten: names of the nodes whose constants change: linear layers and affine operators that stay.
         operands: new units of constants that a node reads as data, by node name and input index.
-        composed: runs of neighbouring affine operators that become one BatchNormalization, by the name of the operator
-            whose place and name it takes; all others of the run count as removed into that one.
+        forms: what stands in the place of nodes that become other operators, by node name; nothing in the place of an
+            operator that stays as a step of another's form.
+        inside: operators that are part of such a form and whose outputs nobody reads any more.
         merging: regions of the network that results from all this, each of which becomes one linear operator.
     """
 
@@ -186,10 +230,16 @@ class Plan:
     linear: frozenset[str]
     rewritten: frozenset[str]
     operands: Mapping[str, Mapping[int, Unit]] = field(default_factory=dict)
-    composed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    forms: Mapping[str, Form] = field(default_factory=dict)
+    inside: frozenset[str] = frozenset()
     merging: MergePlan = field(default_factory=MergePlan)
 
     @property
     def removed(self) -> tuple[str, ...]:
-        """Names of the nodes that go, in network order."""
-        return tuple(decision.node for decision in self.decisions if decision.removed)
+        """Names of the nodes that go without another in their place, in network order."""
+        formed = self.forms
+        return tuple(d.node for d in self.decisions if (not formed[d.node] if d.node in formed else d.removed))
+
+    def unit(self, tensor: str) -> Unit:
+        """The units of a tensor."""
+        return self.units.get(tensor, ORIGINAL)

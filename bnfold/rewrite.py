@@ -94,26 +94,12 @@ def _produced_axis(node: Node) -> int:
     return 1 if node.op == "ConvTranspose" else 0
 
 
-def composed_constants(nodes: Sequence[Node], plan: Plan) -> Mapping[int, Computed]:
-    """The parameters of one BatchNormalization that does what a run of affine operators did.
-
-    Args:
-        nodes: the run, each but the first reading the output of the one before.
-        plan: the units of the first input and the last output.
-
-    Returns:
-        [C] in float64, by input index of a BatchNormalization with the default epsilon.
-    """
-    affine = affine_of(nodes[0])
-    for node in nodes[1:]:
-        affine = affine.then(affine_of(node))
+def ends_of_run(nodes: Sequence[Node]) -> tuple[Tensor, Tensor]:
+    """What the first of a run of affine operators reads besides its constants, and what the last one writes."""
     x = next(tensor for tensor in nodes[0].inputs if tensor is not None and tensor.constant is None)
     y = nodes[-1].outputs[0]
     assert y is not None
-    channels = y.extent(1)
-    assert channels is not None
-    scale, shift = _in_units(affine, _unit(plan, x), _unit(plan, y))
-    return _normalization(_along(scale, 1, channels), _along(shift, 1, channels), DEFAULT_EPSILON)
+    return x, y
 
 
 def _operand(node: Node, index: int, unit: Unit) -> Computed:
@@ -121,14 +107,32 @@ def _operand(node: Node, index: int, unit: Unit) -> Computed:
     return Computed(shape, lambda: unit.gain * np.asarray(_value(node, index), np.float64) + unit.offset)
 
 
-def _in_units(affine: Affine, x: Unit, y: Unit) -> tuple[Array, Array]:
+def in_units(affine: Affine, x: Unit, y: Unit) -> tuple[Array, Array]:
+    """Scale and shift of an affine map between tensors in these units."""
     scale = y.gain * affine.scale * x.scale
     return scale, y.gain * (affine.scale * x.shift + affine.shift) + y.offset
 
 
-def _normalization(scale: Array, shift: Array, epsilon: float) -> Mapping[int, Computed]:
+def normalization(scale: Array, shift: Array, epsilon: float) -> Mapping[int, Computed]:
+    """The parameters of the BatchNormalization that computes scale * x + shift, [C] by input index."""
     arrays = {1: scale * np.sqrt(1 + epsilon), 2: shift, 3: np.zeros(scale.size), 4: np.ones(scale.size)}
     return {index: Computed.of(array) for index, array in arrays.items()}
+
+
+CALLED: Mapping[tuple[str, int], str] = {
+    **{(op, 1): "weight" for op in ("Conv", "BatchNormalization")},
+    **{(op, 2): "bias" for op in ("Conv", "BatchNormalization")},
+    ("BatchNormalization", 3): "running_mean",
+    ("BatchNormalization", 4): "running_var",
+    ("Clip", 1): "min",
+    ("Clip", 2): "max",
+    ("Max", 1): "min",
+    ("Min", 1): "max",
+    ("Pad", 1): "pads",
+    ("Pad", 2): "value",
+    ("Reshape", 1): "shape",
+}
+"""What the constants of a form's steps are called, for naming them."""
 
 
 def role(node: Node, index: int) -> str:
@@ -228,11 +232,11 @@ def _affine(node: Node, plan: Plan) -> Mapping[int, Computed]:
     affine = affine_of(node)
     index = next(i for i, t in enumerate(node.inputs) if t is not None and t.constant is None)
     x, y = _unit(plan, node.inputs[index]), _unit(plan, node.outputs[0])
-    scale, shift = _in_units(affine, x, y)
+    scale, shift = in_units(affine, x, y)
     if node.op == "BatchNormalization":
         epsilon = float(node.attributes.get("epsilon", DEFAULT_EPSILON))
         axis, channels = min(1, affine.scale.ndim - 1), affine.scale.size
-        return _normalization(_along(scale, axis, channels), _along(shift, axis, channels), epsilon)
+        return normalization(along(scale, axis, channels), along(shift, axis, channels), epsilon)
     if node.op == "Add":
         constant = shift
     elif node.op == "Sub":
@@ -248,10 +252,10 @@ def _affine(node: Node, plan: Plan) -> Mapping[int, Computed]:
 def _ends(node: Node, plan: Plan, x_axis: int, inputs: int, y_axis: int, outputs: int) -> linear.Ends:
     x, y = _unit(plan, node.inputs[0]), _unit(plan, node.outputs[0])
     return linear.Ends(
-        _along(x.scale, x_axis, inputs),
-        _along(x.shift, x_axis, inputs),
-        _along(y.gain, y_axis, outputs),
-        _along(y.offset, y_axis, outputs),
+        along(x.scale, x_axis, inputs),
+        along(x.shift, x_axis, inputs),
+        along(y.gain, y_axis, outputs),
+        along(y.offset, y_axis, outputs),
     )
 
 
@@ -260,7 +264,7 @@ def _unit(plan: Plan, tensor: Tensor | None) -> Unit:
     return original if tensor is None else plan.units.get(tensor.name, original)
 
 
-def _along(array: Array, axis: int, extent: int) -> Array:
+def along(array: Array, axis: int, extent: int) -> Array:
     """The values along one axis of units that do not vary along the others: [extent]."""
     if array.ndim == 0:
         return np.broadcast_to(array, (extent,))

@@ -16,7 +16,7 @@ from bnfold.graph.apply import apply_plan
 from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.prepare import prepare
 from bnfold.graph.tensors import unrounded
-from bnfold.plan import Code, Decision, Plan, Reason
+from bnfold.plan import Code, Decision, Objective, Plan, Reason
 from bnfold.proof.certificate import Certificate
 from bnfold.proof.issue import issue
 from bnfold.rewrite import OutOfRangeError
@@ -179,12 +179,16 @@ class Folded:
         return [decision.node for decision in self.plan.decisions if not decision.removed]
 
 
-def fold(model: onnx.ModelProto, withdrawn: Mapping[str, Reason] | None = None) -> Folded:
+def fold(
+    model: onnx.ModelProto,
+    withdrawn: Mapping[str, Reason] | None = None,
+    objective: Objective = Objective.LATENCY,
+) -> Folded:
     """Fold as the pipeline does, without its files."""
     prepared, facts = _prepared(model)
     refused = dict(withdrawn or {})
     while True:
-        plan = solve(facts.network, refused)
+        plan = solve(facts.network, refused, objective)
         rounded, sites = _prepared(model)
         try:
             stored = apply_plan(rounded, sites, plan)

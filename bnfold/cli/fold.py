@@ -10,6 +10,7 @@ import typer
 from bnfold.cli.options import (
     Arch,
     FreezeInputs,
+    Goal,
     InputDtype,
     InputLayout,
     Json,
@@ -34,6 +35,7 @@ from bnfold.cli.proof_options import (
     parse_variants,
 )
 from bnfold.errors import UsageError
+from bnfold.plan import Objective
 
 
 def fold(
@@ -49,6 +51,7 @@ def fold(
     json_: Json = None,
     freeze_inputs: FreezeInputs = False,
     merge: Merge = True,
+    objective: Goal = Objective.LATENCY,
     normalize: Normalize = None,
     input_layout: InputLayout = None,
     input_dtype: InputDtype = None,
@@ -88,6 +91,7 @@ def fold(
         "preprocess": parse_preprocess(mean, std, size),
         "freeze_inputs": freeze_inputs,
         "merge": merge,
+        "objective": objective,
         "images": parse_images(normalize, input_layout, input_dtype),
         "opset": opset,
         "precision": precision,

@@ -10,6 +10,7 @@ import typer
 from bnfold.cli.options import (
     Arch,
     FreezeInputs,
+    Goal,
     Input,
     InputDtype,
     InputLayout,
@@ -20,6 +21,7 @@ from bnfold.cli.options import (
     parse_images,
     parse_shapes,
 )
+from bnfold.plan import Objective
 
 
 def inspect(
@@ -28,6 +30,7 @@ def inspect(
     json_: Json = None,
     freeze_inputs: FreezeInputs = False,
     merge: Merge = True,
+    objective: Goal = Objective.LATENCY,
     normalize: Normalize = None,
     input_layout: InputLayout = None,
     input_dtype: InputDtype = None,
@@ -48,6 +51,7 @@ def inspect(
             shapes=parse_shapes(input_),
             freeze_inputs=freeze_inputs,
             merge=merge,
+            objective=objective,
             images=images,
             arch=arch,
             trust=trust,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bnfold.errors import UsageError
+from bnfold.plan import Objective
 
 if TYPE_CHECKING:
     from bnfold.sources.raw_images import RawImages
@@ -45,6 +46,13 @@ Arch = Annotated[
     ),
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Run whatever code a PyTorch file asks for.")]
+Goal = Annotated[
+    Objective,
+    typer.Option(
+        "--objective",
+        help="latency: never add work. eliminate: remove every operator that can be, for targets without BN.",
+    ),
+]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="How long to measure latency.")]
 
 

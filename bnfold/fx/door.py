@@ -16,6 +16,8 @@ from bnfold.fx.lift import lift
 from bnfold.fx.trace import tensors
 from bnfold.gauge.rules.affine import elements
 from bnfold.network import Network
+from bnfold.plan import Objective
+from bnfold.price import price_of
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
 from bnfold.verification.verdict import Algebra, Rounding, Verification
 
@@ -25,13 +27,16 @@ FACTOR = 4.0
 FLOOR_EPS = 8.0
 
 
-def fold_in_torch(module: Any, example_inputs: Any, *, merge: bool = True) -> FoldResult:
+def fold_in_torch(
+    module: Any, example_inputs: Any, *, merge: bool = True, objective: Objective = Objective.LATENCY
+) -> FoldResult:
     """Fold a module through torch.fx and prove the result.
 
     Args:
         module: any `nn.Module` that torch.fx traces; it is not changed.
         example_inputs: a tensor or a tuple of tensors that its forward takes, batch first.
         merge: make one layer of linear operators that branch and meet, or follow each other.
+        objective: what the fold is for.
 
     Raises:
         NotEquivalentError: the proof failed; its `report` attribute holds the numbers.
@@ -39,10 +44,11 @@ def fold_in_torch(module: Any, example_inputs: Any, *, merge: bool = True) -> Fo
         UsageError: it does not take these inputs.
     """
     inputs = _as_tuple(module, example_inputs)
-    folded, plan = fold_module(module, inputs, merge=merge)
-    exact, _ = fold_module(module, inputs, merge=merge, exact=True)
+    folded, plan = fold_module(module, inputs, merge=merge, objective=objective)
+    exact, _ = fold_module(module, inputs, merge=merge, objective=objective, exact=True)
     removed = [decision for decision in plan.decisions if decision.removed]
-    before, after = (_counts(lift(part, inputs).network) for part in (module, folded))
+    networks = [lift(part, inputs).network for part in (module, folded)]
+    before, after = map(_counts, networks)
     report = FoldReport(
         source=type(module).__name__,
         description=f"PyTorch module {type(module).__name__}",
@@ -51,6 +57,8 @@ def fold_in_torch(module: Any, example_inputs: Any, *, merge: bool = True) -> Fo
         scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
         decisions=plan.decisions,
         merging=plan.merging,
+        objective=objective,
+        price=price_of(*networks),
         verification=_prove(module, exact, folded, inputs),
     )
     if report.verification.verdict == "different":

@@ -15,11 +15,16 @@ from bnfold.fx.merge import merge_layers
 from bnfold.fx.trace import tensors
 from bnfold.in_range import merge_in_range, solve_in_range
 from bnfold.merge.stage import kept_apart, with_merges
-from bnfold.plan import Plan
+from bnfold.plan import Objective, Plan
 
 
 def fold_module(
-    module: nn.Module, example_inputs: Sequence[Any], *, merge: bool = False, exact: bool = False
+    module: nn.Module,
+    example_inputs: Sequence[Any],
+    *,
+    merge: bool = False,
+    objective: Objective = Objective.LATENCY,
+    exact: bool = False,
 ) -> tuple[fx.GraphModule, Plan]:
     """Fold every batch normalization and per-channel affine operator that exact algebra allows, and merge layers.
 
@@ -27,6 +32,7 @@ def fold_module(
         module: any module that torch.fx traces, in any mode; it is not changed.
         example_inputs: what its forward takes. Axis 0 of every tensor is the batch, which stays free.
         merge: make one layer of linear operators that branch and meet, or follow each other.
+        objective: what the fold is for.
         exact: return a float64 module whose new parameters are not rounded.
 
     Returns:
@@ -37,7 +43,7 @@ def fold_module(
         UsageError: it does not take these inputs.
     """
     lifted = lift(module, example_inputs)
-    plan, folded = solve_in_range(lifted.network, lambda plan: lower(lifted, plan))
+    plan, folded = solve_in_range(lifted.network, lambda plan: lower(lifted, plan), objective=objective)
     if not merge:
         return (lower(lifted, plan, exact=True) if exact else folded), plan
     truth = lift(lower(lifted, plan, exact=True), [_widened(value) for value in example_inputs])

@@ -17,7 +17,7 @@ from torch import fx, nn
 from bnfold.fx import aten
 from bnfold.fx.call import Call, Site, Slot, Value
 from bnfold.fx.inplace import without_writes
-from bnfold.fx.probe import Fact, Probe, probe
+from bnfold.fx.probe import NUMPY, Fact, Probe, probe
 from bnfold.fx.table import FOREIGN, FUNCTIONS, METHODS, MODULES
 from bnfold.fx.trace import attribute, trace
 from bnfold.network import Network, Node, OpaqueError, Tensor
@@ -107,7 +107,8 @@ class Lift:
             raise OpaqueError(f"{value.name} is no tensor")
         known = self._constants.get(value)
         stored = None if known is None else Value(known.detach().cpu().numpy(), fact.dtype)
-        return Tensor(name_of(value, self.seen), fact.shape, fact.dtype.is_floating_point, stored)
+        floating = fact.dtype.is_floating_point
+        return Tensor(name_of(value, self.seen), fact.shape, floating, stored, dtype=NUMPY.get(fact.dtype))
 
     def all_tensors(self, node: fx.Node) -> list[Tensor]:
         """The tensors in the value of a graph node, which may be a nest of them."""

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import fx, nn
 
 from bnfold.affine import Array
 from bnfold.fx.call import Site, Slot
-from bnfold.fx.layers import OWN
 from bnfold.fx.lift import Lifted
-from bnfold.fx.probe import Fact
+from bnfold.fx.probe import NUMPY, Fact
+from bnfold.fx.steps import STEPS
 from bnfold.fx.trace import attribute
-from bnfold.gauge.rules.affine import DEFAULT_EPSILON
 from bnfold.network import Node
-from bnfold.plan import Plan
-from bnfold.rewrite import composed_constants, new_constants, role, rounded
-
-_NUMPY: dict[torch.dtype, Any] = {
-    torch.float16: np.float16,
-    torch.bfloat16: ml_dtypes.bfloat16,
-    torch.float32: np.float32,
-    torch.float64: np.float64,
-}
+from bnfold.plan import Form, Plan
+from bnfold.rewrite import CALLED, new_constants, role, rounded
 
 
 def lower(lifted: Lifted, plan: Plan, *, exact: bool = False) -> fx.GraphModule:
@@ -49,12 +39,13 @@ def lower(lifted: Lifted, plan: Plan, *, exact: bool = False) -> fx.GraphModule:
     twin = copy.deepcopy(lifted.graph_module)
     editor = _Editor(lifted, twin.double() if exact else twin, plan, exact)
     for node in lifted.network.nodes:
-        if node.name in plan.rewritten and node.name not in plan.composed:
+        if node.name in plan.rewritten:
             editor.rewrite(node)
     for name in plan.removed:
         editor.remove(name)
-    for host, names in plan.composed.items():
-        editor.compose(host, names)
+    for node in lifted.network.nodes:
+        if plan.forms.get(node.name):
+            editor.replace(node, plan.forms[node.name])
     twin.graph.eliminate_dead_code()
     twin.graph.lint()
     return fx.GraphModule(twin, twin.graph, lifted.graph_module.__class__.__name__).eval()
@@ -176,28 +167,32 @@ class _Editor:
         call.replace_all_uses_with(self._data(self._nodes[name], call))
         self._twin.graph.erase_node(call)
 
-    def compose(self, host: str, names: Sequence[str]) -> None:
-        """Put one batch normalization in the place of the one operator of a run that is still there."""
-        node, site = self._nodes[host], self._lifted.sites[host]
-        composed = composed_constants([self._nodes[name] for name in names], self._plan)
-        constants = {index: constant.numpy() for index, constant in composed.items()}
+    def replace(self, node: Node, form: Form) -> None:
+        """Put the steps of a form in the place of a call; a batch normalization that is a module stays one."""
+        site = self._lifted.sites[node.name]
         call, fact = self._twins[site.node], self._pattern(site.node)
-        if call.op == "call_module":
-            self._store_in_module(node, site, constants, DEFAULT_EPSILON)
+        if call.op == "call_module" and [step.op for step in form] == [node.op] == ["BatchNormalization"]:
+            arrays = {index: constant.numpy() for index, constant in form[0].constants.items()}
+            self._store_in_module(node, site, arrays, form[0].attributes["epsilon"])
             return
-        arguments = []
-        for index in (3, 4, 1, 2):
-            stored = self._stored(node, constants[index], fact.dtype, fact.device)
-            wanted = f"{site.node.name}_{OWN[index].name}"
-            arguments.append(self._attribute(wanted, stored, call, parameter=index < 3))
-        with self._twin.graph.inserting_before(call):
-            data = self._data(node, call)
-            made = self._twin.graph.call_function(F.batch_norm, (data, *arguments, False, 0.0, DEFAULT_EPSILON))
-        call.replace_all_uses_with(made)
+        value = self._data(node, call)
+        for step in form:
+            constants: dict[int, Any] = dict(step.integers)
+            for index, constant in step.constants.items():
+                stored = self._stored(node, constant.numpy(), fact.dtype, fact.device)
+                wanted = f"{site.node.name}_{CALLED.get((step.op, index), 'constant')}"
+                parameter = step.op in ("Conv", "BatchNormalization") and index < 3
+                single = not constant.shape
+                constants[index] = (
+                    stored.item() if single else self._attribute(wanted, stored, call, parameter=parameter)
+                )
+            with self._twin.graph.inserting_before(call):
+                value = STEPS[step.op](self._twin.graph, value, constants, step.attributes)
+        call.replace_all_uses_with(value)
         self._twin.graph.erase_node(call)
 
     def _data(self, node: Node, call: fx.Node) -> fx.Node:
-        """What an affine call reads besides its constants."""
+        """What a call with one operand reads besides its constants."""
         index = next(i for i, tensor in enumerate(node.inputs) if tensor is not None and tensor.constant is None)
         reads = call.args[index] if index < len(call.args) else call.kwargs[("input", "other")[index]]
         assert isinstance(reads, fx.Node)
@@ -213,7 +208,7 @@ def stored_tensor(node: str, array: Array, dtype: torch.dtype | None, device: to
     if dtype is None:
         return torch.from_numpy(np.array(array)).to(device)
     # numpy rounds float64 once, where torch goes to half precision by way of float32.
-    small = np.ascontiguousarray(rounded(node, np.array(array), _NUMPY[dtype]))
+    small = np.ascontiguousarray(rounded(node, np.array(array), NUMPY[dtype]))
     if dtype is torch.bfloat16:
         return torch.from_numpy(small.view(np.int16)).view(torch.bfloat16).to(device)
     return torch.from_numpy(small).to(device)

@@ -5,16 +5,26 @@ The graph runs twice, with two batch sizes. An extent that is the same in both r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import ml_dtypes
+import numpy as np
 import torch
 from torch import fx, nn
 
 from bnfold.errors import SourceError, UsageError
 from bnfold.fx.trace import ADVICE, tensors
 from bnfold.network import Dim
+
+NUMPY: Mapping[torch.dtype, np.dtype[Any]] = {
+    torch.float16: np.dtype(np.float16),
+    torch.bfloat16: np.dtype(ml_dtypes.bfloat16),
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
+"""The same types as numpy knows them."""
 
 VARIES = object()
 """Stands for a value that is not a tensor and depends on the batch size."""

@@ -1,52 +1,86 @@
-"""Affine operators that stay, one behind the other, become one BatchNormalization: a single pass over the tensor."""
+"""Affine operators that stay, one behind the other, become one: at most one pass over the tensor where that can be.
+
+On axis 1 a BatchNormalization does it. Along any other axis a Mul and an Add do, or one of them, where that is fewer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from bnfold.gauge.rules.affine import elements
+from bnfold.affine import Affine
+from bnfold.gauge.rules.affine import DEFAULT_EPSILON, affine_of, compressed, elements
 from bnfold.gauge.search import Search
 from bnfold.gauge.units import Candidate
+from bnfold.network import Computed, Node
+from bnfold.plan import Form, Plan, Step
+from bnfold.rewrite import along, ends_of_run, in_units, normalization
 
 
-def runs(search: Search) -> Mapping[str, tuple[str, ...]]:
-    """Runs of operators to compose, by the name of the last per-channel one that stays: all names in order.
+def runs(search: Search) -> Mapping[str, tuple[Node, ...]]:
+    """Runs of operators that can be one, in order, by the name of the one whose place it takes.
 
-    A run starts and ends with operators that stay; what is removed between two of them belongs to it. Nobody else reads
-    the tensors inside, all constants and units lie along axis 1, whose extent is known, and at least one operator that
-    stays is per-channel, so that a BatchNormalization is no more to store or to compute.
+    That is the last that stays and works per channel, or else the last that stays. A run starts and ends with
+    operators that stay; what is removed between two of them belongs to it. Nobody else reads the tensors inside, and
+    all constants and units lie along one axis.
     """
     kept = {id(candidate) for candidate in search.refused}
     readers = {candidate.x.name: candidate for candidate in search.units.candidates}
     used: set[str] = set()
     found = {}
     for candidate in search.units.candidates:
-        if id(candidate) not in kept or candidate.node.name in used or not _per_channel(candidate):
+        if id(candidate) not in kept or candidate.node.name in used or not _fits([candidate]):
             continue
         run = [candidate]
-        while (following := _sole_reader(search, run[-1], readers)) is not None and _per_channel(following):
+        while (following := _sole_reader(search, run[-1], readers)) is not None and _fits([*run, following]):
             run.append(following)
         while id(run[-1]) not in kept:
             run.pop()
+        used.update(member.node.name for member in run)
         stay = [member.node for member in run if id(member) in kept]
-        hosts = [node.name for node in stay if (elements(node) or 1) > 1]
-        if len(stay) > 1 and hosts:
-            found[hosts[-1]] = names = tuple(member.node.name for member in run)
-            used.update(names)
+        host = [node for node in stay if _per_channel(node)] or stay
+        found[host[-1].name] = tuple(member.node for member in run)
     return found
 
 
 def _sole_reader(search: Search, candidate: Candidate, readers: Mapping[str, Candidate]) -> Candidate | None:
     name = candidate.y.name
-    following = readers.get(name)
     alone = len(search.units.readers.get(name, ())) == 1 and name not in search.units.outputs
-    return following if alone else None
+    return readers.get(name) if alone else None
 
 
-def _per_channel(candidate: Candidate) -> bool:
-    """Whether constants and units of a candidate fit a BatchNormalization."""
-    shape = candidate.y.shape
-    if shape is None or len(shape) < 2 or not isinstance(shape[1], int) or not candidate.keepable:
-        return False
-    arrays = (candidate.affine.scale, candidate.x_gauge, candidate.y_gauge)
-    return all(array.size == array.shape[1] for array in arrays if array.ndim > 1 and array.size > 1)
+def _fits(run: Sequence[Candidate]) -> bool:
+    """Whether all can be rewritten, and constants and units vary along one axis at most."""
+    arrays = [array for member in run for array in (member.affine.scale, member.x_gauge, member.y_gauge)]
+    axes = {axis for array in arrays for axis, extent in enumerate(array.shape) if extent > 1}
+    return len(axes) <= 1 and all(member.keepable for member in run)
+
+
+def affine_of_run(nodes: Sequence[Node]) -> Affine:
+    """The map that operators compute, each but the first reading the output of the one before."""
+    affine = affine_of(nodes[0])
+    for node in nodes[1:]:
+        affine = affine.then(affine_of(node))
+    return affine
+
+
+def composed(nodes: Sequence[Node], stay: int, plan: Plan) -> Form | None:
+    """What stands in the place of a run of which `stay` operators are left; None if nothing is fewer.
+
+    A BatchNormalization is only made where one of the run works per channel: its parameters and its pass over the
+    tensor are then no more than before.
+    """
+    x, y = ends_of_run(nodes)
+    scale, shift = in_units(affine_of_run(nodes), plan.unit(x.name), plan.unit(y.name))
+    channels, per_channel = y.extent(1), any(map(_per_channel, nodes))
+    on_axis_1 = all(axis == 1 for axis, extent in enumerate(scale.shape) if extent > 1)
+    if stay > 1 and channels is not None and per_channel and on_axis_1:
+        parameters = normalization(along(scale, 1, channels), along(shift, 1, channels), DEFAULT_EPSILON)
+        return (Step("BatchNormalization", parameters, attributes={"epsilon": DEFAULT_EPSILON}),)
+    steps = [Step("Mul", {1: Computed.of(compressed(scale))})] if (scale != 1).any() else []
+    if (shift != 0).any() or not steps:
+        steps.append(Step("Add", {1: Computed.of(compressed(shift))}))
+    return tuple(steps) if len(steps) < stay else None
+
+
+def _per_channel(node: Node) -> bool:
+    return (elements(node) or 1) > 1

@@ -10,17 +10,18 @@ from bnfold.plan import Unit
 
 
 def absorbers(
-    network: Network, units: Units, changed: Mapping[str, Unit], rewritten: frozenset[str]
+    network: Network, units: Units, changed: Mapping[str, Unit], rewritten: frozenset[str], formed: frozenset[str]
 ) -> Callable[[Node], tuple[str, ...]]:
     """A function from a removed node to the names of the rewritten nodes around it, in network order.
 
     Tensors with changed units form regions: two of them are neighbours where a node passes units from one to the other.
-    A region ends at linear layers and at affine operators that stay and were rewritten.
+    A region ends at linear layers and at affine operators that stay and were rewritten; it goes on behind nodes that
+    take another form (`formed`), but these count too.
     """
     regions = _regions(network, units, changed, rewritten)
     around: dict[str, dict[str, None]] = {}
     for node in network.nodes:
-        if node.name in rewritten:
+        if node.name in rewritten or node.name in formed:
             for name in _changed(node, changed):
                 around.setdefault(regions[name], {})[node.name] = None
     ends = {region: tuple(names) for region, names in around.items()}

@@ -181,20 +181,29 @@ class Search:
 
     def keep_scalars(self) -> None:
         """Where no removal depends on it, an operator that stays keeps its single constant single."""
-        self._prefer_original([c for c in self.refused if c.affine.scale.size == 1])
+        wishes = {}
+        for candidate in self.refused:
+            if candidate.affine.scale.size == 1:
+                wishes[candidate.node.name] = original = Requirements()
+                origin = self.units.demand(candidate.node, "keeps its single constant")
+                for gauge in (candidate.x_gauge, candidate.y_gauge):
+                    original.scale(origin, gauge, [])
+                    original.shift(origin, gauge, [])
+        self.grant(wishes)
 
-    def _prefer_original(self, candidates: Sequence[Candidate]) -> None:
-        original = Requirements()
-        for candidate in candidates:
-            origin = self.units.demand(candidate.node, "keeps its single constant")
-            for gauge in (candidate.x_gauge, candidate.y_gauge):
-                original.scale(origin, gauge, [])
-                original.shift(origin, gauge, [])
-        conflict = self._add(lambda code: compiled(code, original.statements(code)))
-        if conflict is not None and len(candidates) > 1:
-            half = len(candidates) // 2
-            self._prefer_original(candidates[:half])
-            self._prefer_original(candidates[half:])
+    def grant(self, wishes: Mapping[str, Requirements]) -> Mapping[str, tuple[str, ...]]:
+        """Add what fits beside the removals, in this order; returns the removals that forbid each of the others."""
+        names = list(wishes)
+        together = [*wishes.values()]
+        conflict = self._add(lambda code: compiled(code, [s for each in together for s in each.statements(code)]))
+        if conflict is None:
+            return {}
+        if len(names) == 1:
+            demands = [self.units.demands[origin] for origin in conflict[1].origins]
+            return {names[0]: tuple(dict.fromkeys(demand.node for demand in demands if demand.removal))}
+        half = len(names) // 2
+        parts = (dict(list(wishes.items())[span]) for span in (slice(half), slice(half, None)))
+        return {name: blockers for part in parts for name, blockers in self.grant(part).items()}
 
     def add(self, candidates: Sequence[Candidate]) -> tuple[Code, Contradiction] | None:
         """Add the equations of all, or none and say what contradicts."""

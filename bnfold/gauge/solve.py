@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from bnfold.gauge.compose import runs
+from bnfold.gauge import fused, leftovers, relaxed
 from bnfold.gauge.exchange import improve
 from bnfold.gauge.into import absorbers
 from bnfold.gauge.precision import most_lossy
@@ -13,41 +14,55 @@ from bnfold.gauge.rules.affine import elements
 from bnfold.gauge.search import Search, because
 from bnfold.gauge.settle import Settled, settle
 from bnfold.network import Network
-from bnfold.plan import Code, Decision, Plan, Reason
+from bnfold.plan import Code, Decision, Form, Objective, Plan, Reason
 
 
-def solve(network: Network, withdrawn: Mapping[str, Reason] | None = None) -> Plan:
+def solve(
+    network: Network, withdrawn: Mapping[str, Reason] | None = None, objective: Objective = Objective.LATENCY
+) -> Plan:
     """Decide about every affine operator of a network.
 
     Args:
         network: the facts.
         withdrawn: operators that must stay, by name, with the reason that the ledger will give.
+        objective: what the fold is for.
 
     Returns:
         A plan whose units satisfy every operator's equations.
     """
     withdrawn = dict(withdrawn or {})
-    pinned: set[str] = set()
-    units = read(network)
+    protected = fused.protected(network) if objective is Objective.LATENCY else {}
+    withdrawn |= protected
+    pinned = set(protected)
+    loose = relaxed.relaxable(network, objective)
+    units = read(network, frozenset(pinned), relaxed.rules(network, loose))
     while True:
         search = Search(units, withdrawn)
         improve(search)
+        blockers = search.grant(relaxed.dearest_first(network, search.units.wishes))
         search.keep_scalars()
         stiff = {candidate.node.name for candidate in search.refused if not candidate.keepable}
         if stiff:
             for name in stiff:
                 withdrawn.setdefault(name, search.reasons[name])
             pinned |= stiff
-            units = read(network, frozenset(pinned))
+            units = read(network, frozenset(pinned), relaxed.rules(network, loose))
             continue
         settled = settle(search)
         lossy = most_lossy(search, settled.tensors)
-        if lossy is None:
-            return _plan(network, search, settled, withdrawn)
-        withdrawn[lossy[0].node.name] = lossy[1]
+        if lossy is not None:
+            withdrawn[lossy[0].node.name] = lossy[1]
+            continue
+        draft = _draft(network, search, settled)
+        forms, unworthy = relaxed.chosen(network, draft, blockers, objective)
+        if not unworthy:
+            return _decided(network, search, draft, forms, withdrawn, objective)
+        loose -= unworthy
+        units = read(network, frozenset(pinned), relaxed.rules(network, loose))
 
 
-def _plan(network: Network, search: Search, settled: Settled, withdrawn: Mapping[str, Reason]) -> Plan:
+def _draft(network: Network, search: Search, settled: Settled) -> Plan:
+    """The units, and which nodes they concern; nothing decided yet."""
     units = settled.tensors
     removed = {candidate.node.name for candidate in search.removed}
     rewritten = frozenset(
@@ -61,19 +76,40 @@ def _plan(network: Network, search: Search, settled: Settled, withdrawn: Mapping
             and any(tensor is not None and tensor.name in units for tensor in (*node.inputs, *node.outputs))
         )
     )
-    into = absorbers(network, search.units, units, rewritten)
-    composed = runs(search)
-    host_of = {name: host for host, names in composed.items() for name in names if name != host}
+    return Plan((), units, frozenset(search.units.linear), rewritten, settled.operands)
+
+
+def _decided(
+    network: Network,
+    search: Search,
+    draft: Plan,
+    forms: Mapping[str, Form],
+    withdrawn: Mapping[str, Reason],
+    objective: Objective,
+) -> Plan:
+    into = absorbers(network, search.units, draft.units, draft.rewritten, frozenset(forms))
+    reasons = {**withdrawn, **search.reasons}
+    removed = {candidate.node.name for candidate in search.removed}
+    for node in network.nodes:
+        if elements(node) is not None and node.name not in removed and node.name not in reasons:
+            reasons[node.name] = because(search.units.refused.get(node.name, Code.NOT_CONSTANT))
+    left = leftovers.rewritten(search, draft, reasons, objective)
+    all_forms = {**forms, **left.forms}
     decisions = []
     for node in network.nodes:
         size = elements(node)
         if size is None:
             continue
-        if node.name in host_of:
-            decisions.append(Decision(node.name, node.op, size == 1, (host_of[node.name],)))
-            continue
-        reason = search.reasons.get(node.name, withdrawn.get(node.name))
-        if reason is None and node.name not in removed:
-            reason = because(search.units.refused.get(node.name, Code.NOT_CONSTANT))
-        decisions.append(Decision(node.name, node.op, size == 1, into(node) if reason is None else (), reason))
-    return Plan(tuple(decisions), units, frozenset(search.units.linear), rewritten, settled.operands, composed)
+        name, reason = node.name, reasons.get(node.name)
+        ends = into(node) if reason is None else ()
+        if name in left.into:
+            ends, reason = (left.into[name],), None
+        steps = {end: tuple(step.op for step in all_forms[end]) for end in ends if end in all_forms}
+        decisions.append(Decision(name, node.op, size == 1, ends, reason, steps))
+    return replace(
+        draft,
+        decisions=tuple(decisions),
+        rewritten=draft.rewritten - all_forms.keys(),
+        forms=all_forms,
+        inside=left.inside,
+    )

@@ -8,7 +8,8 @@ data moves ids; only operators that compute need equations.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,10 +77,11 @@ class Units:
     opaque: set[str] = field(default_factory=set)
     statistics: dict[str, Statistics] = field(default_factory=dict)
     operands: dict[str, dict[int, Ids]] = field(default_factory=dict)
+    wishes: dict[str, Requirements] = field(default_factory=dict)
     gauges: dict[str, Ids] = field(default_factory=dict)
     _count: int = GROUND + 1
     _free: list[Ids] = field(default_factory=list)
-    _demanded: dict[tuple[str, int], Ids] = field(default_factory=dict)
+    _demanded: dict[tuple[str, int, int], Ids] = field(default_factory=dict)
     _systems: dict[Code, LinearSystem] | None = None
 
     def __post_init__(self) -> None:
@@ -95,6 +97,15 @@ class Units:
         """Register who asks; the number goes with every equation asked for."""
         self.demands.append(Demand(node.name, text, removal))
         return len(self.demands) - 1
+
+    @contextmanager
+    def wish(self, node: Node) -> Iterator[None]:
+        """Set the equations stated meanwhile aside: a relaxed node would like them to hold, but can do without."""
+        structure, self.structure = self.structure, self.wishes.setdefault(node.name, Requirements())
+        try:
+            yield
+        finally:
+            self.structure = structure
 
     def of(self, tensor: Tensor) -> Ids:
         """The gauge of a tensor; original units (the ground) for what no rule has written."""
@@ -163,9 +174,13 @@ class Units:
             self.structure.shift(origin, ids, [])
 
     def _is_new(self, demanded: str, gauge: Ids) -> bool:
-        """Whether this is demanded of this array for the first time; it is kept, so that its id stays its own."""
-        new = (demanded, id(gauge)) not in self._demanded
-        self._demanded[demanded, id(gauge)] = gauge
+        """Whether this is demanded of this array for the first time, in earnest or as one node's wish.
+
+        The array is kept, so that its id stays its own.
+        """
+        key = (demanded, id(self.structure), id(gauge))
+        new = key not in self._demanded
+        self._demanded[key] = gauge
         return new
 
     def systems(self) -> dict[Code, LinearSystem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import onnx_ir as ir
@@ -14,8 +14,8 @@ from bnfold.graph.facts import Facts
 from bnfold.graph.quantized import copied, dequantized, is_constant, stored_type
 from bnfold.graph.tensors import constant_tensor, set_exact, take_over
 from bnfold.network import Computed, Constant, Node
-from bnfold.plan import Plan
-from bnfold.rewrite import OutOfRangeError, composed_constants, new_constants, new_scales, role, rounded
+from bnfold.plan import Form, Plan, Step
+from bnfold.rewrite import CALLED, OutOfRangeError, new_constants, new_scales, role, rounded
 
 
 def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> Mapping[str, str]:
@@ -37,12 +37,13 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> Mapping[str, str]:
     """
     editor = _Editor(model, facts, plan)
     for node in facts.network.nodes:
-        if node.name in plan.rewritten and node.name not in plan.composed:
+        if node.name in plan.rewritten:
             editor.rewrite(node)
     for name in plan.removed:
         editor.remove(name)
-    for host, names in plan.composed.items():
-        editor.compose(host, names)
+    for node in facts.network.nodes:
+        if plan.forms.get(node.name):
+            editor.replace(node, plan.forms[node.name])
     remove_unused(model)
     editor.rename_changed()
     return editor.holders()
@@ -56,7 +57,6 @@ class _Editor:
         self._values = ir.convenience.create_value_mapping(model.graph)
         self._names = set(self._values)
         self._replaced: dict[ir.Value, ir.Value] = {}
-        self._inside = {name for run in plan.composed.values() for name in run[:-1]}
 
     def holders(self) -> Mapping[str, str]:
         """Where every tensor of the model, as it was, is stored now."""
@@ -168,9 +168,7 @@ class _Editor:
         )
         set_exact(value, constant, dtype, node.name)
         if value is not old:
-            self._graph.register_initializer(value)
-            site.resize_inputs(max(len(site.inputs), index + 1))
-            site.replace_input_with(index, value)
+            self._feed(site, index, value)
 
     def _is_private(self, value: ir.Value) -> bool:
         """Whether a value is an initializer of the graph that one input of one node reads and no caller sees."""
@@ -198,27 +196,46 @@ class _Editor:
             identity = ir.Node("", "Identity", [x], name=site.name)
             _put_after(site, identity)
             x, anchored = identity.outputs[0], False
-        if y.name not in self._plan.units and not anchored and node not in self._inside:
+        if y.name not in self._plan.units and not anchored and node not in self._plan.inside:
             take_over(y, x)
         self._replace(y, x)
         _take_out(site)
 
-    def compose(self, host: str, names: Sequence[str]) -> None:
-        """Put one BatchNormalization in the place of the one operator of a run that is still there."""
-        by_name = {node.name: node for node in self._facts.network.nodes}
-        nodes = [by_name[name] for name in names]
-        (site,) = self._facts.nodes[host]
-        index, data = next((i, v) for i, v in enumerate(site.inputs) if v is not None and not is_constant(v))
-        made = ir.Node("", "BatchNormalization", [data, None, None, None, None], name=site.name)
-        _put_after(site, made)
-        pattern = site.inputs[1] if site.op_type == "BatchNormalization" else site.inputs[1 - index]
-        for position, constant in composed_constants(nodes, self._plan).items():
-            called = ("input", "weight", "bias", "running_mean", "running_var")[position]
-            self._write(by_name[host], made, position, constant, called, like=pattern)
-        old, result = site.outputs[0], made.outputs[0]
-        take_over(old, result)
-        self._replace(old, result)
+    def replace(self, node: Node, form: Form) -> None:
+        """Put the steps of a form in the place of a node; the last writes the node's output."""
+        site = self._facts.nodes[node.name][-1]
+        data = next(value for value in site.inputs if value is not None and not is_constant(value))
+        dtype = next(tensor.dtype for tensor in (*node.outputs, *node.inputs) if tensor is not None and tensor.dtype)
+        position = site
+        for step in form:
+            last = step is form[-1]
+            name = site.name if last else f"{node.name}.{step.op.lower()}"
+            made = ir.Node("", step.op, [data], ir.convenience.convert_attributes(step.attributes), name=name)
+            _put_after(position, made)
+            for index, constant in step.constants.items():
+                value = self._new_constant(node, step, index)
+                set_exact(value, constant, ir.DataType.from_numpy(dtype), node.name)
+                self._feed(made, index, value)
+            for index, integers in step.integers.items():
+                value = self._new_constant(node, step, index)
+                value.const_value = ir.tensor(list(integers), ir.DataType.INT64, name=value.name)
+                value.shape, value.type = ir.Shape((len(integers),)), ir.TensorType(ir.DataType.INT64)
+                self._feed(made, index, value)
+            position, data = made, made.outputs[0]
+            if not last:
+                data.name = self._new_name(f"{name}.output")
+        take_over(site.outputs[0], data)
+        self._replace(site.outputs[0], data)
         _take_out(site)
+
+    def _new_constant(self, node: Node, step: Step, index: int) -> ir.Value:
+        return ir.Value(name=self._new_name(f"{node.name}.{CALLED.get((step.op, index), 'constant')}"))
+
+    def _feed(self, site: ir.Node, index: int, value: ir.Value) -> None:
+        """Make a new initializer an input of a node."""
+        self._graph.register_initializer(value)
+        site.resize_inputs(max(len(site.inputs), index + 1))
+        site.replace_input_with(index, value)
 
     def rename_changed(self) -> None:
         """A tensor in other units gets another name, so that equal names mean equal values."""

@@ -127,7 +127,8 @@ class _Reader:
                 shape, dtype, constant = found.shape, found.dtype, found
             overridable = value.is_graph_input() and value.is_initializer()
             quantization = None if found is None else found.quantization
-            self.tensors[name] = Tensor(name, shape, dtype in FLOATS, constant, overridable, quantization)
+            stored = dtype.numpy() if dtype in FLOATS else None
+            self.tensors[name] = Tensor(name, shape, dtype in FLOATS, constant, overridable, quantization, stored)
         return self.tensors[name]
 
     def _constant(self, value: ir.Value | None) -> Constant | None:

@@ -20,7 +20,7 @@ def issue(network: Network, plan: Plan, stored: Mapping[str, str], frozen_inputs
         stored: which tensor of the folded model holds each of the model before.
         frozen_inputs: inputs that were taken for constants.
     """
-    inside = {name for run in plan.composed.values() for name in run[:-1]}
+    inside = plan.inside
     original = Unit(np.ones(()), np.zeros(()))
     claims = {}
     for node in network.nodes:

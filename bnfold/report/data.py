@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bnfold.errors import NotEquivalentError
 from bnfold.merge.plan import MergePlan
-from bnfold.plan import Decision, Plan
+from bnfold.plan import Decision, Objective, Plan
+from bnfold.price import Price
 from bnfold.verification.verdict import Verification
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class FoldReport:
             expressions were evaluated; the Add that is a MatMul's bias does not count.
         scalar: the same by a constant of one element.
         decisions: one per operator counted, in graph order.
+        objective: what the fold was for.
+        price: what was added and taken away.
         verification: the proof on sampled inputs.
         proof: the proof for every input; None if nothing was verified.
         simplified: the proof of the simplified file, if that was asked for.
@@ -61,6 +64,8 @@ class FoldReport:
     affine: Counts
     scalar: Counts
     decisions: tuple[Decision, ...]
+    objective: Objective
+    price: Price
     verification: Verification
     proof: Proof | None = None
     simplified: Verification | None = None
@@ -90,6 +95,8 @@ class FoldReport:
             "output": self.output,
             "affine": self.affine.to_json(),
             "scalar": self.scalar.to_json(),
+            "objective": self.objective.value,
+            "price": self.price.to_json(),
             "decisions": [decision.to_json() for decision in self.decisions],
             "merges": [merge.to_json() for merge in self.merging.merges],
             "near_misses": [miss.to_json() for miss in self.merging.near_misses],

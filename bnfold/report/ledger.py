@@ -54,12 +54,22 @@ def _removed(decisions: Sequence[Decision]) -> Table:
 
 
 def _into(decision: Decision) -> str:
-    return _names(decision.into) or "nothing: it changes no value"
+    return _names(decision) or "nothing: it changes no value"
 
 
-def _names(nodes: Sequence[str]) -> str:
-    shown = ", ".join(nodes[:2])
+def _names(decision: Decision) -> str:
+    """The first two nodes that take it up, those in another form first."""
+    nodes = sorted(decision.into, key=lambda name: name not in decision.forms)
+    shown = ", ".join(_with_form(name, decision) for name in nodes[:2])
     return shown if len(nodes) <= 2 else f"{shown} and {len(nodes) - 2} more"
+
+
+def _with_form(name: str, decision: Decision) -> str:
+    """A node with the operators that take its place; where it takes its own, only these."""
+    steps = " + ".join(decision.forms.get(name, ()))
+    if not steps:
+        return name
+    return f"{steps} in its place" if name == decision.node else f"{name} as {steps}"
 
 
 def _removed_grouped(decisions: Sequence[Decision]) -> Table:

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from bnfold.plan import Objective
 from bnfold.report import ledger, merges, verdict
 from bnfold.report.data import FoldReport
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from bnfold.latency.bench import BenchResult, Measured
     from bnfold.outgoing.half_verdict import HalfReport
+    from bnfold.price import Price
 
 
 def fold_report(report: FoldReport, *, verbose: bool = False, dry_run: bool = False) -> list[RenderableType]:
@@ -42,7 +44,10 @@ def inspect_report(report: FoldReport, *, verbose: bool = False) -> list[Rendera
     if report.nothing_to_fold:
         return [head, Text("The model has no affine operator, so there is nothing to fold.")]
     parts: list[RenderableType] = [head, *ledger.tables(report.decisions, verbose=verbose)]
-    return [*parts, *merges.tables(report.merging, verbose=verbose), _summary(report)]
+    parts += [*merges.tables(report.merging, verbose=verbose), _summary(report)]
+    if report.objective is Objective.ELIMINATE:
+        parts.append(_price(report.price))
+    return parts
 
 
 def _summary(report: FoldReport) -> Text:
@@ -54,6 +59,14 @@ def _summary(report: FoldReport) -> Text:
     if found:
         sentences.append(f"{sum(len(merge.nodes) for merge in found)} linear operators became {len(found)}")
     return Text("; ".join(sentences) + ".\n", style="bold")
+
+
+def _price(price: Price) -> Text:
+    added = ", ".join(f"{count} {op}" for op, count in price.added.items()) or "no operator"
+    channels = f", {price.channels} input channels" if price.channels else ""
+    before, after = price.multiply_adds_before, price.multiply_adds_after
+    change = f" ({(after - before) / before:+.1%})" if before else ""
+    return Text(f"Price: {added}{channels} added; multiply-adds {before:,} before, {after:,} after{change}.\n")
 
 
 def half(result: HalfReport) -> list[RenderableType]:

@@ -142,12 +142,13 @@ def test_leftover_runs_become_one_batch_normalization():
 
     module, x = seeded(Run()), normal(2, 3, 4, 4)
     result, plan = folded(module, x)
-    assert plan.composed == {"Add": ("Mul", "Add")}
+    assert {name: [step.op for step in form] for name, form in plan.forms.items()} == {"Add": ["BatchNormalization"]}
+    assert next(decision for decision in plan.decisions if decision.node == "Mul").into == ("Add",)
     assert [node.target for node in result.graph.nodes if node.op == "call_function"].count(F.batch_norm) == 1
     lifted = lift(module, (x,))
     withdrawn = Reason(Code.WITHDRAWN, SENTENCES[Code.WITHDRAWN])
     plan = solve(lifted.network, {"Sub": withdrawn, "bn": withdrawn})
-    assert plan.composed["bn"] == ("Sub", "bn")
+    assert next(decision for decision in plan.decisions if decision.node == "Sub").into == ("bn",)
     assert module_difference(module, lower(lifted, plan, exact=True), (x,)) < 1e-10
 
 

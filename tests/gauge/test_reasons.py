@@ -171,3 +171,11 @@ def overflow(net):
     y = net.node("Conv", x, np.full((2, 1, 1, 1), 3000.0), name="conv0")
     gamma, variance = np.full(2, 100.0), np.full(2, 0.5)
     return [net.bn(y, name="it", gamma=gamma, variance=variance)]
+
+
+@because(Code.FUSED, "erf3")
+def fused(net):
+    x = net.conv(net.input(1, 3, 4, 4), 4)
+    half = net.node("Mul", x, 0.5, name="it")
+    erf = net.node("Erf", net.node("Div", x, 2**0.5), name="erf3")
+    return [net.node("Mul", half, net.node("Add", erf, 1.0))]

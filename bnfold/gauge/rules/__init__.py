@@ -65,16 +65,17 @@ READS_SHAPE_ONLY: Mapping[str, int] = {"Shape": 0, "Size": 0, "CastLike": 1}
 """Operators that read only the shape or type of this input, and so demand nothing of its units."""
 
 
-def read(network: Network, pinned: frozenset[str] = frozenset()) -> Units:
+def read(network: Network, pinned: frozenset[str] = frozenset(), instead: Mapping[str, Rule] | None = None) -> Units:
     """Walk the network once and collect what every operator demands.
 
     Args:
         network: the facts.
         pinned: names of nodes around which all units stay as they are.
+        instead: by node name, rules that take the place of those of the table.
     """
     units = Units(network)
     for node in network.nodes:
-        rule = TABLE.get(node.op)
+        rule = (instead or {}).get(node.name, TABLE.get(node.op))
         aligned = node.attributes.get("broadcast")  # opset 6 and older: operands meet at another axis than the last
         if rule is None or node.opaque or aligned or node.name in pinned:
             _keep_units(node, units)
@@ -96,6 +97,7 @@ def read(network: Network, pinned: frozenset[str] = frozenset()) -> Units:
 def _keep_units(node: Node, units: Units) -> None:
     units.opaque.add(node.name)
     units.operands.pop(node.name, None)
+    units.wishes.pop(node.name, None)
     needs = units.demand(node, "is no linear or per-channel operator and needs its input unchanged")
     for index, tensor in enumerate(node.inputs):
         if tensor is not None and READS_SHAPE_ONLY.get(node.op) != index:

@@ -29,8 +29,21 @@ def prelu(node: Node, units: Units) -> None:
 
 def clip(node: Node, units: Units) -> None:
     """Clip(min=0) without an upper bound is a Relu."""
-    low, high = node.parameter(1, "min"), node.parameter(2, "max")
-    unbounded = high is None or bool(np.all(high >= np.finfo(np.float32).max))
-    if low is None or np.any(low != 0) or not unbounded:
+    if limits(node) != (0.0, np.inf):
         raise OpaqueError
     homogeneous(node, units)
+
+
+def limits(node: Node) -> tuple[float, float]:
+    """The bounds of a Relu or Clip, infinite where there is none or none that a float32 could pass.
+
+    Raises:
+        OpaqueError: a bound is computed at run time.
+    """
+    if node.op == "Relu":
+        return 0.0, np.inf
+    given = (node.parameter(1, "min"), node.parameter(2, "max"))
+    ends = zip(given, (-np.inf, np.inf), strict=True)
+    low, high = (end if bound is None else float(bound.item()) for bound, end in ends)
+    largest = float(np.finfo(np.float32).max)
+    return -np.inf if low <= -largest else low, np.inf if high >= largest else high

@@ -65,9 +65,20 @@ def _check_bias(node: Node, features: int) -> None:
 
 def conv(node: Node, units: Units) -> None:
     """Conv: weight [Cout, Cin/group, *kernel], contracted and produced axis 1."""
+    convolve(node, units)
+    meet_zeros(node, units)
+
+
+def convolve(node: Node, units: Units) -> None:
+    """What a Conv asks for whether it pads or not."""
     weight, shape = _weight(node)
     _check_bias(node, shape[0])
     _emit(node, units, weight, 1, (1, shape[0], *(1 for _ in shape[2:])), contracted=1)
+
+
+def meet_zeros(node: Node, units: Units) -> None:
+    """What a Conv asks for because it pads."""
+    _, shape = _weight(node)
     if pads_with_zeros(node, shape[2:]):
         x, _ = _activation(node)
         units.no_shift(units.demand(node, "pads with zeros, which a shift would change"), units.of(x))
@@ -96,6 +107,28 @@ def matmul(node: Node, units: Units) -> None:
 
     A stack of matrices [..., K, N], one for each index of the axes in front, leaves these axes units of their own.
     """
+    multiply(node, units)
+    go_without_bias(node, units)
+
+
+def go_without_bias(node: Node, units: Units) -> None:
+    """What a MatMul by constant matrices asks for where a bias would be an Add of its own."""
+    x = next((tensor for tensor in node.inputs if tensor is not None and tensor.constant is None), None)
+    y = node.outputs[0]
+    if node.name in units.linear and needs_add_for_bias(node) and x is not None and y is not None:
+        origin = units.demand(node, "has no bias, and an Add of its own would cost more than it saves")
+        units.no_shift(origin, units.of(x))
+        units.no_shift(origin, units.of(y))
+
+
+def needs_add_for_bias(node: Node) -> bool:
+    """Whether a MatMul has no bias and, as its result is no matrix, cannot become a Gemm, which has room for one."""
+    y = node.outputs[0]
+    return node.input(2) is None and (y is None or y.shape is None or len(y.shape) != 2)
+
+
+def multiply(node: Node, units: Units) -> None:
+    """What a MatMul asks for whether it has a bias or not."""
     if not any(tensor is not None and tensor.constant is not None for tensor in node.inputs):
         matrix_product(node, units)
         return
