@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,13 +123,23 @@ def _move(moves: list[tuple[Path, Path]]) -> None:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Signals that would end the program wait."""
-    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    """Signals that would end the program wait; Python handles them in the main thread, so no other is interrupted.
+
+    A mask would not do: the system gives the signal to a thread that has none.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {ending: signal.signal(ending, lambda number, _: arrived.append(number)) for ending in endings}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+        for number in dict.fromkeys(arrived):
+            signal.raise_signal(number)
 
 
 def _flush(path: Path) -> None:
