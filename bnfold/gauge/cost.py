@@ -17,6 +17,12 @@ def elements(tensor: Tensor) -> int:
     return math.prod(dim for dim in tensor.shape if isinstance(dim, int))
 
 
+def unknown(tensor: Tensor) -> list[str]:
+    """The extents that are not known; counts of two tensors can only be compared where these are the same."""
+    assert tensor.shape is not None
+    return sorted(str(dim) for dim in tensor.shape if not isinstance(dim, int))
+
+
 def elementwise(tensor: Tensor) -> int:
     """An operator of its own that reads and writes every element of a tensor: a BatchNormalization, Add or Max."""
     return 2 * elements(tensor)

@@ -125,6 +125,15 @@ def test_a_shift_goes_into_a_narrower_product():
     assert folded.decision("shift").into == ("matmul1",)
 
 
+def test_unknown_extents_are_not_compared():
+    """Tokens as rows of a matrix, and back: the same elements, though the shapes do not tell."""
+    net = Net(dynamic=True)
+    x = net.node("MatMul", net.input(2, 5, 4), net.normal(4, 6))
+    x = net.bn(net.node("Reshape", x, [-1, 6]))
+    folded = check(net, [net.node("Reshape", x, [-1, 5, 6])])
+    assert not folded.kept
+
+
 def test_a_scale_goes_into_any_product():
     net = Net()
     x = net.node("Mul", net.input(1, 4, 3), net.normal(3))

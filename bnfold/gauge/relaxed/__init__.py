@@ -81,7 +81,8 @@ def chosen(
     """The forms of the nodes whose wish was not granted.
 
     Nodes that serve common removals are judged together: either all of them are worth their cost, or the dearest is
-    better left as it is.
+    better left as it is. Where unknown extents forbid to compare, as behind a Reshape that takes the batch in, they
+    are taken to be worth it.
 
     Args:
         network: the facts.
@@ -101,7 +102,9 @@ def chosen(
     unworthy = set()
     for names, served in _groups(blockers):
         price = sum(found[name][1] for name in names)
-        if price > sum(worth(nodes[name], objective) for name in served):
+        tensors = [y for name in (*names, *served) for y in nodes[name].outputs if y is not None]
+        comparable = all(cost.unknown(y) == cost.unknown(tensors[0]) for y in tensors)
+        if comparable and price > sum(worth(nodes[name], objective) for name in served):
             unworthy.add(max(names, key=lambda name: found[name][1]))
     return {name: form for name, (form, _) in found.items() if form}, frozenset(unworthy)
 
