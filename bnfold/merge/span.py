@@ -68,7 +68,7 @@ class Span:
         steps = [span.dilation for span in (self, other) if span.kernel > 1]
         dilation = gcd(abs(self.start - other.start), *steps) or 1
         start, end = min(self.start, other.start), max(self.end, other.end)
-        return Span((end - start) // dilation + 1, self.stride, dilation, start, max(self.tail, other.tail))
+        return Span((end - start) // dilation + 1, self.stride, dilation, start, self.tail)
 
     def then(self, other: Span, inputs: int | None) -> Span:
         """The window over this one's input that does what `other` does to this one's output.

@@ -64,6 +64,14 @@ def dearer_in_series() -> Merged:
     return merge(net, net.conv(net.conv(net.input(1, 8, 6, 6), 8, 3, group=8), 8, 1, pads=[0, 0, 0, 0]))
 
 
+def more_weights() -> Merged:
+    """A pooling has no weights: merged, there are fewer multiply-adds and more weights."""
+    net = Net()
+    x = net.input(1, 4, 6, 6)
+    pool = net.node("AveragePool", x, kernel_shape=[5, 5], strides=[1, 1], pads=[2] * 4, count_include_pad=1)
+    return merge(net, net.node("Add", pool, net.conv(x, 4, 3, group=4)))
+
+
 def withdrawn() -> Merged:
     net = Net()
     x = net.input(1, 4, 6, 6)
@@ -83,6 +91,7 @@ def withdrawn() -> Merged:
         (output, Code.READERS),
         (dearer, Code.DEARER),
         (dearer_in_series, Code.DEARER),
+        (more_weights, Code.DEARER),
         (withdrawn, Code.WITHDRAWN),
     ],
 )
