@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
-from bnfold.network import Dim
+from bnfold.graph.tensors import exact_of
+from bnfold.network import Computed, Dim
 
 _SMALL = 1024
 _LARGEST_EXTENT = 2**31 - 1
@@ -49,7 +51,15 @@ def _without_weights(model: ir.Model) -> ir.Model:
             del copy.graph.initializers[value.name or ""]
             if not value.is_graph_input():
                 copy.graph.inputs.append(value)
+        elif (exact := _exact(model, value)) is not None and tensor is not None:
+            with np.errstate(over="ignore"):  # whether it fits its type is asked when it is stored
+                value.const_value = ir.tensor(exact.numpy().astype(tensor.dtype.numpy()), dtype=tensor.dtype)
     return copy
+
+
+def _exact(model: ir.Model, value: ir.Value) -> Computed | None:
+    original = model.graph.initializers.get(value.name or "")
+    return None if original is None else exact_of(original)
 
 
 def _symbolic(proto: onnx.ModelProto) -> dict[str, Known]:
