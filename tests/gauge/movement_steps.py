@@ -141,7 +141,8 @@ def resize(net: Net, x: str, draw: Draw) -> str | None:
         return None
     mode = draw.one("nearest", "linear", "cubic")
     coordinates = draw.one("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel")
-    scales = np.asarray([1.0, 1.0, *draw.one([2.0, 2.0], [1.5, 1.0], [1.0, 0.5])], np.float32)
+    channels = 1 + draw.one(0.0, 0.0, 0.5) / net.channels(x)  # as many channels, but mixed
+    scales = np.asarray([1.0, channels, *draw.one([2.0, 2.0], [1.5, 1.0], [1.0, 0.5])], np.float32)
     name = f"scales{len(net.nodes)}"
     net.constants[name] = scales
     net.types[name] = _float32(scales)

@@ -305,3 +305,25 @@ def test_no_bias_for_a_matmul_before_opset_7():
     product = net.node("MatMul", net.input(4, 3), net.normal(3, 5))
     y = net.node("BatchNormalization", product, *parameters, name="it", is_test=1)
     assert fold(net.model(y)).kept == ["it"]
+
+
+@pytest.mark.parametrize(
+    ("opset", "operands", "attributes"),
+    [
+        (18, [None, "scales", None], {}),
+        (18, [None, "scales", None], {"axes": [1]}),
+        (18, [None, None, [4, 17]], {"axes": [1, 2], "keep_aspect_ratio_policy": "not_smaller"}),
+        (10, ["scales"], {}),
+    ],
+)
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_channels_that_a_resize_mixes_without_changing_their_number(opset, operands, attributes, mode):
+    """4 channels times 1.2 are 4 again, yet others; so are 4 times 17 / 16."""
+    net = Net(opset=opset)
+    scales = np.asarray([1.2] if "axes" in attributes else [1, 1.2, 1, 1], np.float32)
+    net.constants["scales"] = scales
+    net.types["scales"] = helper.make_tensor_type_proto(TensorProto.FLOAT, scales.shape)
+    x = net.bn(net.conv(net.input(2, 3, 16, 2), 4), name="in_front")
+    y = net.node("Resize", x, *operands, mode=mode, **attributes)
+    assert net.channels(y) == 4
+    assert check(net, [net.node("Sigmoid", net.bn(y, name="behind"))]).kept == ["behind"]

@@ -248,11 +248,23 @@ def resize(node: Node, units: Units) -> None:
     if node.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize" or y.shape is None:
         raise OpaqueError
     gauge = units.of(x)
-    if any(
-        gauge.shape[axis] > 1 and (x.extent(axis) is None or x.extent(axis) != y.extent(axis)) for axis in range(rank)
-    ):
+    if any(gauge.shape[axis] > 1 and not _left_alone(node, x, y, axis) for axis in range(rank)):
         raise OpaqueError
     if node.attributes.get("mode", "nearest") == "cubic":
         origin = units.demand(node, "interpolates with weights that sum to 1 only nearly")
         units.no_shift(origin, gauge)
     units.gauges[y.name] = gauge
+
+
+def _left_alone(node: Node, x: Tensor, y: Tensor, axis: int) -> bool:
+    """Whether an axis is not resized. Equal extents alone do not tell: 4 channels times 1.2 are 4 mixed ones."""
+    assert x.shape is not None
+    if x.extent(axis) is None or x.extent(axis) != y.extent(axis):
+        return False
+    if node.attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        return False
+    factors = node.parameter(1 if node.op == "Upsample" or node.version < 11 else 2, "scales")
+    if factors is None or not factors.size:
+        return True
+    axes = [int(a) % len(x.shape) for a in node.attributes.get("axes") or range(len(x.shape))]
+    return axis not in axes or bool(factors.reshape(-1)[axes.index(axis)] == 1)
