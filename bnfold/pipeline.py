@@ -2,67 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import onnx_ir as ir
 
-from bnfold import save, sources
-from bnfold.errors import SourceError, UsageError
-from bnfold.graph.apply import apply_plan
-from bnfold.graph.bodies import name_apart
-from bnfold.graph.facts import Facts, read_facts
-from bnfold.graph.merge import apply_merges
-from bnfold.graph.prepare import prepare
-from bnfold.graph.tensors import unrounded
-from bnfold.in_range import merge_in_range, solve_in_range
-from bnfold.merge.plan import Code, MergePlan
-from bnfold.merge.stage import kept_apart, with_merges
-from bnfold.plan import Objective, Plan
+from bnfold import proving, save, sources
+from bnfold.errors import UsageError
+from bnfold.folding import Folded, How, compute_constants, fold_file
+from bnfold.graph.facts import read_facts
+from bnfold.measure import bench_fold
+from bnfold.outgoing import stages
+from bnfold.plan import Objective
 from bnfold.price import price_of
-from bnfold.progress import Progress, prefixed, silent
-from bnfold.proof.certificate import Certificate
+from bnfold.progress import Progress, silent
 from bnfold.proof.certificate import write as write_certificate
-from bnfold.proof.issue import issue
+from bnfold.proving import Shapes
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
 from bnfold.sources import Reading, Source
-from bnfold.sources.onnx import at_fault, defaulted_inputs, load
-from bnfold.sources.raw_images import RawImages, check_against_unchanged, taking
+from bnfold.sources.onnx import at_fault
+from bnfold.sources.raw_images import RawImages, taking
 from bnfold.verification.verdict import Verification, not_run
 from bnfold.withdraw import Withdrawn, until_proven
 
 if TYPE_CHECKING:
-    from bnfold.latency.bench import BenchResult
-    from bnfold.proof.checker import Proof
-    from bnfold.verification import Batch, Data, Preprocess, Settings
-    from bnfold.verification.witnessed import Witness
-
-Shapes = Mapping[str, tuple[int, ...]]
-
-WITNESSED = 2
-"""Batches on which a PyTorch module is compared with the ONNX model made of it."""
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """A model before and after, the constants of the latter not yet computed."""
-
-    facts: Facts
-    plan: Plan
-    objective: Objective
-    folded: ir.Model
-    inlined: int
-    certificate: Certificate
-
-
-@dataclass(frozen=True)
-class _Inputs:
-    batches: Sequence[Batch]
-    samples: Data | None
+    from bnfold.verification import Preprocess, Settings
 
 
 def inspect(
@@ -88,14 +56,14 @@ def inspect(
     Raises:
         SourceError, UsageError, MissingExtraError: as `fold`.
     """
-    goal = _objective(objective)
+    how = How(freeze_inputs, merge, _objective(objective))
     with (
         sources.opened(source, shapes, Reading(arch, trust)) as given,
         taking(given, images) as opened,
         at_fault(opened.path),
     ):
-        planned = _plan(opened.path, freeze_inputs, merge, goal, _compute)
-        return _report(opened, None, planned, not_run("Nothing was written, so nothing was verified."))
+        folded = fold_file(opened.path, how, compute_constants)
+        return _report(opened, None, folded, how, not_run("Nothing was written, so nothing was verified."))
 
 
 def fold(
@@ -170,7 +138,7 @@ def fold(
         SourceError: the source is missing, damaged or not supported.
         MissingExtraError: PyTorch is needed and not installed.
     """
-    goal = _objective(objective)
+    how = How(freeze_inputs, merge, _objective(objective), opset)
     tell = progress or silent
     if simplify and precision is not None:
         raise UsageError("--simplify and --precision exclude each other: onnxsim rounds what float16 needs unrounded.")
@@ -185,7 +153,7 @@ def fold(
         from bnfold.fx.door import fold_in_torch, shapes_of
 
         if output is None:
-            return fold_in_torch(source, example_inputs, merge=merge, objective=goal)
+            return fold_in_torch(source, example_inputs, merge=merge, objective=how.objective)
         shapes = shapes_of(source, example_inputs)
     target = None if output is None else Path(output)
     if target is not None and target.suffix.lower() == ".pt2":
@@ -203,53 +171,48 @@ def fold(
         _workplace(target, dry_run) as staged,
     ):
         fed = verify or bench or simplify or precision is not None
-        inputs = _inputs(opened, more_shapes, data, preprocess) if fed else _Inputs([], None)
+        inputs = proving.inputs_of(opened, more_shapes, data, preprocess) if fed else proving.Inputs([], None)
 
-        def attempt(withdrawn: Withdrawn) -> _Planned:
+        def store(model: ir.Model) -> None:
+            save.write(model, staged, external=external_data)
+
+        def attempt(withdrawn: Withdrawn) -> Folded:
             tell("solving")
-            return _plan(
-                opened.path,
-                freeze_inputs,
-                merge,
-                goal,
-                lambda model: save.write(model, staged, external=external_data),
-                opset,
-                withdrawn,
-            )
+            return fold_file(opened.path, how, store, withdrawn)
 
-        def prove(planned: _Planned) -> Verification:
+        def prove(folded: Folded) -> Verification:
             if not verify:
                 return not_run("Verification was switched off.")
-            return _verify(opened.path, planned, staged, inputs, settings, tell)
+            return proving.verify(opened.path, folded, staged, inputs, settings, tell)
 
-        planned, verification = until_proven(attempt, prove)
+        folded, verification = until_proven(attempt, prove)
         if verify and given.witness is not None:
-            verification = _with_witness(verification, given, given.witness)
+            verification = proving.with_witness(verification, given, given.witness)
         if verify and images is not None:
-            verification = _with_images(verification, given.path, opened.path, images, inputs.batches[0])
-        report = _report(opened, target, planned, verification)
+            verification = proving.with_images(verification, given.path, opened.path, images, inputs.batches[0])
+        report = _report(opened, target, folded, how, verification)
         if verify or certificate is not None:
             tell("checking every operator's equation")
-            report = replace(report, proof=_proved(opened.path, staged, planned.certificate))
+            report = replace(report, proof=proving.proved(opened.path, staged, folded.certificate))
         if verification.verdict == "different":
             raise FoldDiffersError(report)
         if simplify:
             tell("simplifying")
-            report = _simplify(report, opened.path, staged, inputs.batches, external_data)
+            report = stages.simplified(report, opened.path, staged, inputs.batches, external_data)
         if precision is not None:
             tell("converting to float16")
             sure = [batch for batch in inputs.batches if not batch.optional]
-            report = _in_half(report, opened.path, planned.folded, staged, sure, external_data)
+            report = stages.in_half(report, opened.path, folded.model, staged, sure, external_data)
         if bench:
             tell("measuring latency")
-            result, left = _bench(opened.path, staged, inputs.batches, bench_seconds)
+            result, left = bench_fold(opened.path, staged, inputs.batches, bench_seconds)
             report = replace(report, benchmark=result, left_by_onnxruntime=left)
         if certificate is not None and target is not None and not dry_run:
             given_file = Path(source) if isinstance(source, str | Path) else opened.path
-            write_certificate(planned.certificate, Path(certificate), given_file, staged)
+            write_certificate(folded.certificate, Path(certificate), given_file, staged)
         if target is not None and not dry_run:
             save.publish(staged, target)
-        return FoldResult(_in_memory(planned.folded) if keep_model else None, planned.plan, report)
+        return FoldResult(_in_memory(folded.model) if keep_model else None, folded.plan, report)
 
 
 def _objective(given: Objective | str) -> Objective:
@@ -271,190 +234,21 @@ def _temporary() -> Iterator[Path]:
         yield Path(folder, "folded.onnx")
 
 
-def _plan(
-    path: Path,
-    freeze_inputs: bool,
-    merge: bool,
-    objective: Objective,
-    store: Callable[[ir.Model], None],
-    opset: int | None = None,
-    withdrawn: Withdrawn | None = None,
-) -> _Planned:
-    """Solve, apply, merge and store, withdrawing what leaves the range of a stored type until nothing does."""
-    prepared = load(path, freeze_inputs=freeze_inputs)
-    inlined = prepare(prepared)
-    facts = read_facts(prepared)
-
-    def attempt(plan: Plan) -> tuple[ir.Model, Mapping[str, str], MergePlan]:
-        folded, sites = _copy(prepared, facts)
-        stored = apply_plan(folded, sites, plan)
-        if opset is not None:
-            folded = _in_opset(folded, opset)
-        if merge:
-            merging, folded = _merged(folded, kept_apart(plan, withdrawn or {}), store)
-            return folded, stored, merging
-        store(folded)
-        return folded, stored, plan.merging
-
-    plan, (folded, stored, merging) = solve_in_range(facts.network, attempt, withdrawn, objective)
-    frozen = defaulted_inputs(load(path)) if freeze_inputs else ()
-    written = {value.name for node in folded.graph.all_nodes() for value in node.outputs}
-    written |= {value.name for value in folded.graph.inputs}
-    left = {name: holder for name, holder in stored.items() if holder in written}
-    certificate = issue(facts.network, plan, left, frozen)
-    return _Planned(facts, with_merges(plan, merging), objective, folded, inlined, certificate)
-
-
-def _merged(
-    folded: ir.Model, apart: Mapping[str, Code], store: Callable[[ir.Model], None]
-) -> tuple[MergePlan, ir.Model]:
-    """Merge linear regions of a model whose removals are carried out, and store it."""
-    facts = read_facts(folded)
-
-    def attempt(plan: MergePlan) -> ir.Model:
-        merged, sites = _copy(folded, facts)
-        apply_merges(merged, sites, plan)
-        store(merged)
-        return merged
-
-    return merge_in_range(facts.network, apart, attempt)
-
-
-def _compute(model: ir.Model) -> None:
-    """Compute every new constant once, to see whether it can be stored."""
-    for value in model.graph.initializers.values():
-        if isinstance(value.const_value, ir.LazyTensor):
-            value.const_value.numpy()
-
-
-def _copy(model: ir.Model, facts: Facts) -> tuple[ir.Model, Facts]:
-    """An independent copy of a model, and the same facts about it."""
-    copy = model.clone()
-    twins = dict(zip(model.graph.all_nodes(), copy.graph.all_nodes(), strict=True))
-    for name, value in model.graph.initializers.items():
-        copy.graph.initializers[name].meta.update(value.meta)
-    nodes = {name: tuple(twins[node] for node in sites) for name, sites in facts.nodes.items()}
-    return copy, Facts(facts.network, nodes)
-
-
-def _inputs(
-    source: Source, more_shapes: Sequence[Shapes], data: str | Path | None, preprocess: Preprocess | None
-) -> _Inputs:
-    from bnfold.verification import load_data, make_batches, specs_of
-
-    specs = specs_of(load(source.path))
-    samples = None if data is None else load_data(Path(data), specs, preprocess)
-    return _Inputs(make_batches(specs, shapes=[source.shapes, *more_shapes]), samples)
-
-
-def _verify(
-    original: Path, planned: _Planned, folded: Path, inputs: _Inputs, settings: Settings | None, tell: Progress
-) -> Verification:
-    from bnfold.verification import Settings, verify_fold
-
-    return verify_fold(
-        load(original),
-        unrounded(planned.folded),
-        original,
-        folded,
-        inputs.batches,
-        inputs.samples,
-        units=planned.plan.units,
-        settings=replace(settings or Settings(), progress=prefixed(tell, "verifying: ")),
-    )
-
-
-def _with_witness(verification: Verification, given: Source, witness: Witness) -> Verification:
-    from bnfold.verification import make_batches, specs_of
-    from bnfold.verification.witnessed import with_witness
-
-    batches = make_batches(specs_of(load(given.path)), shapes=[given.shapes])[:WITNESSED]
-    return with_witness(verification, given.path, witness, batches)
-
-
-def _proved(original: Path, folded: Path, certificate: Certificate) -> Proof:
-    """The proof for every input; a model that the checker cannot read is not proved."""
-    from bnfold.proof.checker import Proof, Unproved, check_files
-    from bnfold.proof.equations import Measured
-
-    try:
-        return check_files(original, folded, certificate)
-    except SourceError as error:
-        return Proof((Unproved("the model", "", str(error)),), 0, Measured())
-
-
-def _in_opset(model: ir.Model, opset: int) -> ir.Model:
-    from bnfold.outgoing.opset import convert_opset
-
-    return convert_opset(model, opset)
-
-
-def _simplify(report: FoldReport, original: Path, staged: Path, batches: Sequence[Batch], external: bool) -> FoldReport:
-    """Simplify the staged file and judge it against the original."""
-    from bnfold.outgoing.simplify import simplify
-    from bnfold.verification.verify import verify_files
-
-    simplify(staged, external=external)
-    report = replace(report, simplified=verify_files(original, staged, batches))
-    if report.simplified is not None and report.simplified.verdict == "different":
-        raise FoldDiffersError(report)
-    return report
-
-
-def _in_half(
-    report: FoldReport, original: Path, folded: ir.Model, staged: Path, batches: Sequence[Batch], external: bool
-) -> FoldReport:
-    """Replace the staged file by the model in float16 and judge it."""
-    from bnfold.outgoing.half_verdict import convert_to_half
-
-    report = replace(report, half=convert_to_half(original, folded, batches, staged, external=external))
-    if report.half is not None and not report.half.holds:
-        raise FoldDiffersError(report)
-    return report
-
-
-def _with_images(verification: Verification, given: Path, raw: Path, images: RawImages, batch: Batch) -> Verification:
-    """The verification, and what the original says when it is fed with the normalized, transposed images."""
-    from bnfold.verification.reference import Float64Error
-
-    try:
-        found = check_against_unchanged(given, raw, images, batch.feeds)
-    except Float64Error as error:
-        sentence = f"The normalization could not be checked against the original in float64: {error}"
-    else:
-        sentence = f"Fed with the normalized images, the original gives the same in float64, within {found:.0e}."
-    return replace(verification, sentences=(*verification.sentences, sentence))
-
-
-def _bench(original: Path, folded: Path, batches: Sequence[Batch], seconds: float) -> tuple[BenchResult, int]:
-    from bnfold.latency.bench import bench
-    from bnfold.latency.ort_folds import left_by_onnxruntime
-
-    names = ("original", "folded")
-    result = bench([original, folded], batches[0].feeds, seconds=seconds, names=names)
-    return result, left_by_onnxruntime(original, _affine_left)
-
-
-def _affine_left(model: ir.Model) -> int:
-    name_apart(model)
-    return sum(read_facts(model).affine_counts())
-
-
-def _report(source: Source, output: Path | None, planned: _Planned, verification: Verification) -> FoldReport:
-    written = read_facts(planned.folded)
-    before, after = planned.facts.affine_counts(), written.affine_counts()
-    removed = [decision for decision in planned.plan.decisions if decision.removed]
+def _report(source: Source, output: Path | None, folded: Folded, how: How, verification: Verification) -> FoldReport:
+    written = read_facts(folded.model)
+    before, after = folded.facts.affine_counts(), written.affine_counts()
+    removed = [decision for decision in folded.plan.decisions if decision.removed]
     return FoldReport(
         source=source.name,
         description=source.description
-        + (f", calls of local functions inlined: {planned.inlined}" if planned.inlined else ""),
+        + (f", calls of local functions inlined: {folded.inlined}" if folded.inlined else ""),
         output=None if output is None else str(output),
         affine=Counts(before[0], sum(not decision.scalar for decision in removed), after[0]),
         scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
-        decisions=planned.plan.decisions,
-        merging=planned.plan.merging,
-        objective=planned.objective,
-        price=price_of(planned.facts.network, written.network),
+        decisions=folded.plan.decisions,
+        merging=folded.plan.merging,
+        objective=how.objective,
+        price=price_of(folded.facts.network, written.network),
         verification=verification,
     )
 

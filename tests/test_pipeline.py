@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import bnfold
-from bnfold import pipeline
+from bnfold import folding
 from bnfold.errors import SourceError, UsageError
 from bnfold.graph.apply import apply_plan
 from bnfold.graph.facts import read_facts
@@ -78,7 +78,7 @@ def test_a_bare_state_dict_is_recognized(tmp_path: Path) -> None:
     torch.save(resnet20(num_classes=10).state_dict(), tmp_path / "state.pt")
     report = bnfold.inspect(tmp_path / "state.pt")
     assert report.affine.removed == 21
-    assert "1x3x32x32" in report.description
+    assert "input 3x32x32 (assumed" in report.description
 
 
 def test_other_objects_are_refused() -> None:
@@ -110,7 +110,7 @@ def test_one_wrong_weight_flips_the_verdict(
         weights[3, 5, 1, 1] *= factor
         value.const_value = ir.tensor(weights)
 
-    monkeypatch.setattr(pipeline, "apply_plan", sabotage)
+    monkeypatch.setattr(folding, "apply_plan", sabotage)
     with pytest.raises(FoldDiffersError) as failure:
         bnfold.fold(MODELS / f"{name}.pt", output=tmp_path / "out.onnx")
     assert failure.value.exit_code == 1
@@ -130,7 +130,7 @@ def wrong_rewrite(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
                 wrong = Computed(honest.shape, lambda honest=honest: honest.numpy() * 1.0001)
                 set_exact(value, wrong, ir.DataType.FLOAT, name)
 
-    monkeypatch.setattr(pipeline, "apply_plan", sabotage)
+    monkeypatch.setattr(folding, "apply_plan", sabotage)
 
 
 def test_a_wrong_rewrite_is_withdrawn_and_the_rest_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,129 @@
+"""From an ONNX file to its folded model: read, solve, apply, merge, and store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_ir as ir
+
+from bnfold.graph.apply import apply_plan
+from bnfold.graph.facts import Facts, read_facts
+from bnfold.graph.merge import apply_merges
+from bnfold.graph.prepare import prepare
+from bnfold.in_range import merge_in_range, solve_in_range
+from bnfold.merge.plan import Code, MergePlan
+from bnfold.merge.stage import kept_apart, with_merges
+from bnfold.plan import Objective, Plan
+from bnfold.proof.certificate import Certificate
+from bnfold.proof.issue import issue
+from bnfold.sources.onnx import defaulted_inputs, load
+from bnfold.withdraw import Withdrawn
+
+
+@dataclass(frozen=True)
+class How:
+    """What to do to a model.
+
+    Attributes:
+        freeze_inputs: take inputs that have a default value for constants.
+        merge: make one operator of linear operators that branch and meet, or follow each other.
+        objective: what a removal may cost.
+        opset: version of the operator set that the folded model shall have; None keeps it.
+    """
+
+    freeze_inputs: bool = False
+    merge: bool = True
+    objective: Objective = Objective.LATENCY
+    opset: int | None = None
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A model before and after, the constants of the latter not yet computed.
+
+    Attributes:
+        facts: what the model was, its constant expressions evaluated.
+        plan: what was decided, merges included.
+        model: the folded model.
+        inlined: calls of model-local functions that were inlined.
+        certificate: the claims of the proof for every input.
+    """
+
+    facts: Facts
+    plan: Plan
+    model: ir.Model
+    inlined: int
+    certificate: Certificate
+
+
+def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn: Withdrawn | None = None) -> Folded:
+    """Solve, apply, merge and store, withdrawing what leaves the range of a stored type until nothing does.
+
+    Args:
+        path: an ONNX file.
+        how: what to do to it.
+        store: writes a folded model, or computes its constants; raises OutOfRangeError where one does not fit its type.
+        withdrawn: what must stay, by node name, with its reason.
+    """
+    prepared = load(path, freeze_inputs=how.freeze_inputs)
+    inlined = prepare(prepared)
+    facts = read_facts(prepared)
+
+    def attempt(plan: Plan) -> tuple[ir.Model, Mapping[str, str], MergePlan]:
+        folded, sites = _copy(prepared, facts)
+        stored = apply_plan(folded, sites, plan)
+        if how.opset is not None:
+            folded = _in_opset(folded, how.opset)
+        if how.merge:
+            merging, folded = _merged(folded, kept_apart(plan, withdrawn or {}), store)
+            return folded, stored, merging
+        store(folded)
+        return folded, stored, plan.merging
+
+    plan, (folded, stored, merging) = solve_in_range(facts.network, attempt, withdrawn, how.objective)
+    frozen = defaulted_inputs(load(path)) if how.freeze_inputs else ()
+    written = {value.name for node in folded.graph.all_nodes() for value in node.outputs}
+    written |= {value.name for value in folded.graph.inputs}
+    left = {name: holder for name, holder in stored.items() if holder in written}
+    certificate = issue(facts.network, plan, left, frozen)
+    return Folded(facts, with_merges(plan, merging), folded, inlined, certificate)
+
+
+def _merged(
+    folded: ir.Model, apart: Mapping[str, Code], store: Callable[[ir.Model], None]
+) -> tuple[MergePlan, ir.Model]:
+    """Merge linear regions of a model whose removals are carried out, and store it."""
+    facts = read_facts(folded)
+
+    def attempt(plan: MergePlan) -> ir.Model:
+        merged, sites = _copy(folded, facts)
+        apply_merges(merged, sites, plan)
+        store(merged)
+        return merged
+
+    return merge_in_range(facts.network, apart, attempt)
+
+
+def compute_constants(model: ir.Model) -> None:
+    """Compute every new constant once, to see whether it can be stored."""
+    for value in model.graph.initializers.values():
+        if isinstance(value.const_value, ir.LazyTensor):
+            value.const_value.numpy()
+
+
+def _copy(model: ir.Model, facts: Facts) -> tuple[ir.Model, Facts]:
+    """An independent copy of a model, and the same facts about it."""
+    copy = model.clone()
+    twins = dict(zip(model.graph.all_nodes(), copy.graph.all_nodes(), strict=True))
+    for name, value in model.graph.initializers.items():
+        copy.graph.initializers[name].meta.update(value.meta)
+    nodes = {name: tuple(twins[node] for node in sites) for name, sites in facts.nodes.items()}
+    return copy, Facts(facts.network, nodes)
+
+
+def _in_opset(model: ir.Model, opset: int) -> ir.Model:
+    from bnfold.outgoing.opset import convert_opset
+
+    return convert_opset(model, opset)
