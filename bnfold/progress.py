@@ -26,6 +26,10 @@ class Meter:
         self._tell, self._total = tell, max(total, 1e-9)
         self._done, self._step = 0.0, ""
 
+    def expect(self, total: float) -> None:
+        """All work is another than was thought."""
+        self._total = max(total, 1e-9)
+
     def step(self, name: str) -> None:
         """What is done from now on."""
         self._step = name

@@ -44,6 +44,7 @@ Memory = Annotated[
     int | None,
     typer.Option("--memory", min=1, metavar="MIB", help="Memory that it may take; by default 90 % of the machine's."),
 ]
+Thorough = Annotated[bool, typer.Option("--thorough", help="Run every batch of inputs, however large the network is.")]
 
 
 def parse_variants(inputs: list[str] | None) -> list[dict[str, tuple[int, ...]]]:
@@ -63,9 +64,9 @@ def parse_variants(inputs: list[str] | None) -> list[dict[str, tuple[int, ...]]]
 
 
 def parse_settings(
-    atol: list[str] | None, rtol: list[str] | None, timeout: float, memory: int | None, *, trace: bool = False
+    atol: list[str] | None, rtol: list[str] | None, timeout: float, memory: int | None, *, thorough: bool = False
 ) -> Settings:
-    """Tolerances, limits, and whether every tensor is asked for.
+    """Tolerances, limits, and whether every batch runs.
 
     Raises:
         UsageError: a tolerance is no number.
@@ -74,7 +75,7 @@ def parse_settings(
     from bnfold.verification import Settings, Tolerances
 
     limits = Limits(timeout, None if memory is None else memory << 20)
-    return Settings(Tolerances(_tolerance("--atol", atol), _tolerance("--rtol", rtol)), limits, trace)
+    return Settings(Tolerances(_tolerance("--atol", atol), _tolerance("--rtol", rtol)), limits, thorough=thorough)
 
 
 def parse_preprocess(mean: str | None, std: str | None, size: str | None) -> Preprocess | None:

@@ -17,6 +17,7 @@ from bnfold.cli.proof_options import (
     Rtol,
     Size,
     Std,
+    Thorough,
     Timeout,
     parse_preprocess,
     parse_settings,
@@ -36,6 +37,7 @@ def verify(
     rtol: Rtol = None,
     timeout: Timeout = 600.0,
     memory: Memory = None,
+    thorough: Thorough = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw the error of every tensor along the network (.svg, .png, .pdf).")
     ] = None,
@@ -59,7 +61,7 @@ def verify(
     if plot is not None:
         growth.check(plot)
     shapes, *more = parse_variants(input_)
-    settings = parse_settings(atol, rtol, timeout, memory)
+    settings = parse_settings(atol, rtol, timeout, memory, thorough=thorough)
     with progress() as tell:
         verification = judge(
             reference,

@@ -11,6 +11,8 @@ from bnfold.verification.inputs import InputSpec, resolve
 from bnfold.verification.precision import FLOATS, Array, Dtype
 
 LARGE, TINY = 1e2, 1e-5
+ESSENTIAL = ("normal", "frame")
+"""What runs however large the network is: one image like any other, and one where borders are all there is."""
 STRETCH = 1.5
 """How much larger the open dimensions behind the first are in the batch `resized`."""
 
@@ -26,11 +28,13 @@ class Batch:
         name: how they were made.
         feeds: an array per model input.
         optional: the model may refuse it, as one that can only take images of some sizes; then it is left out.
+        spare: it may be left out where the network is large.
     """
 
     name: str
     feeds: dict[str, Array]
     optional: bool = False
+    spare: bool = False
 
     @property
     def elements(self) -> int:
@@ -113,7 +117,7 @@ def make_batches(specs: Sequence[InputSpec], *, seed: int = 0, shapes: Sequence[
     """
     first: Shapes = shapes[0] if shapes else {}
     batches = [
-        _batch(kind, resolve(specs, first), kind, count, [seed, number])
+        _batch(kind, resolve(specs, first), kind, count, [seed, number], spare=kind not in ESSENTIAL)
         for number, (kind, (count, _)) in enumerate(KINDS.items())
     ]
     for number, more in enumerate(shapes[1:], 2):
@@ -122,19 +126,26 @@ def make_batches(specs: Sequence[InputSpec], *, seed: int = 0, shapes: Sequence[
         )
     stretched = resolve(specs, first, STRETCH)
     if stretched != resolve(specs, first):
-        batches.append(_batch("resized", stretched, "normal", 2, [seed, 99], optional=True))
+        batches.append(_batch("resized", stretched, "normal", 2, [seed, 99], optional=True, spare=True))
     return batches
 
 
 def _batch(
-    name: str, specs: Sequence[InputSpec], kind: str, samples: int, seed: list[int], *, optional: bool = False
+    name: str,
+    specs: Sequence[InputSpec],
+    kind: str,
+    samples: int,
+    seed: list[int],
+    *,
+    optional: bool = False,
+    spare: bool = False,
 ) -> Batch:
     rng = np.random.default_rng(seed)
     feeds = {}
     for spec in specs:
         shape = tuple(size if isinstance(size, int) else samples for size in spec.shape)
         feeds[spec.name] = _fill(kind, shape, spec.dtype, rng)
-    return Batch(name, feeds, optional)
+    return Batch(name, feeds, optional, spare)
 
 
 def _fill(kind: str, shape: tuple[int, ...], dtype: Dtype, rng: Random) -> Array:

@@ -10,12 +10,15 @@ from bnfold.isolation import Limits
 from bnfold.progress import Meter, Progress, silent
 from bnfold.verification.batches import Batch
 from bnfold.verification.data import Data, portions
+from bnfold.verification.effort import choose
 from bnfold.verification.inputs import specs_of
 from bnfold.verification.reference import Float64Error, Reference
 from bnfold.verification.sensitivity import Outputs
 from bnfold.verification.tolerance import Tolerances
 
 DATA_SAMPLES = 8
+OWN_TYPE_PASSES = 1.0
+"""Work of the runs in the models' own type, in passes through a model in float64."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,14 @@ class Settings:
         tolerances: in the place of the measured ones.
         limits: of the child processes that ONNX Runtime runs in.
         trace: compare every tensor even where nothing failed.
+        thorough: run every batch, however large the network is.
         progress: called with the name of each step and the share that is done.
     """
 
     tolerances: Tolerances = field(default_factory=Tolerances)
     limits: Limits = field(default_factory=Limits)
     trace: bool = False
+    thorough: bool = False
     progress: Progress = silent
 
 
@@ -40,7 +45,11 @@ class Case:
     """Two models, as graphs and as files, and the inputs for both.
 
     Attributes:
-        left_out: sentences on batches that the original refused.
+        plain, moving: passes in float64 that a batch needs, and how many more where weights are moved.
+        budget: of multiply-adds, see `effort`.
+        traced: elements of input that go through models to compare every tensor.
+        moved_on: how many of the first batches weights are moved on.
+        left_out: sentences on batches that did not run.
     """
 
     original: ir.Model
@@ -51,38 +60,57 @@ class Case:
     data: Data | None
     settings: Settings
     meter: Meter
+    plain: int
+    moving: int
+    budget: float
+    traced: float = 0.0
+    moved_on: int = 0
     left_out: list[str] = field(default_factory=list)
 
     def truths(self) -> list[Outputs]:
-        """Float64 outputs of the original; optional batches that it refuses are left out from here on.
+        """Float64 outputs of the original; what it refuses or the budget has no room for is left out from here on.
 
         Raises:
             Float64Error: it cannot be evaluated.
         """
-        reference, found, kept = Reference(self.original), [], []
-        for batch in self.batches:
+        reference, first = Reference(self.original), self.batches[0]
+        found = self._tried(reference, [first])
+        effort = choose(self.batches, self.plain, self.moving, reference.work / max(1, first.elements), self.budget)
+        self.meter.expect(effort.passes + OWN_TYPE_PASSES * sum(b.elements for b in effort.batches) + self.traced)
+        found += self._tried(reference, effort.batches[1:])
+        self.batches = [batch for batch, _ in found]
+        self.moved_on = min(effort.moved_on, len(found))
+        self.left_out += [effort.note] if effort.note else []
+        return [outputs for _, outputs in found]
+
+    def _tried(self, reference: Reference, batches: Sequence[Batch]) -> list[tuple[Batch, Outputs]]:
+        """Those batches that the original takes, and what it makes of them."""
+        found = []
+        for batch in batches:
             try:
-                found.append(reference.run(batch.feeds))
-                kept.append(batch)
+                found.append((batch, reference.run(batch.feeds)))
             except Float64Error as error:
                 if not batch.optional:
                     raise
                 self.left_out.append(f"The batch {batch.name} was left out, because the original refuses it: {error}")
             self.meter.advance(batch.elements)
-        self.batches = kept
         return found
 
-    def evaluate(self, model: ir.Model) -> list[Outputs]:
-        """Float64 outputs of a model for every batch.
+    def evaluate(self, model: ir.Model, first: int | None = None) -> list[Outputs]:
+        """Float64 outputs of a model for every batch, or for so many of the first.
 
         Raises:
             Float64Error: it cannot be evaluated.
         """
         reference, found = Reference(model), []
-        for batch in self.batches:
+        for batch in self.batches[:first]:
             found.append(reference.run(batch.feeds))
             self.meter.advance(batch.elements)
         return found
+
+    def everywhere(self, moved: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+        """What moving weights does to the outputs; the first batch stands for those on which none were moved."""
+        return [*moved, *(moved[0] for _ in self.batches[len(moved) :])]
 
 
 def with_data(model: ir.Model, batches: Sequence[Batch], data: Data | None) -> list[Batch]:

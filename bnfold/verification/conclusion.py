@@ -9,7 +9,7 @@ from bnfold.verification.blame import Blame
 from bnfold.verification.case import Case
 from bnfold.verification.compared import allowances, compared, worst
 from bnfold.verification.output_metrics import measure_outputs
-from bnfold.verification.own_type import own_type
+from bnfold.verification.own_type import Ahead
 from bnfold.verification.reference import Float64Error
 from bnfold.verification.runtime import RuntimeRefusedError, run_file
 from bnfold.verification.sensitivity import Outputs
@@ -24,6 +24,7 @@ WEAK_BOUND = {"float16": 5e-2, "bfloat16": 4e-1, "float32": 1e-4, "float64": 1e-
 
 def conclude(
     case: Case,
+    ahead: Ahead,
     algebra: Algebra,
     truths: list[Outputs],
     moved: list[dict[str, float]],
@@ -36,6 +37,7 @@ def conclude(
 
     Args:
         case: the models and inputs.
+        ahead: the runs in their own type.
         algebra: the first answer.
         truths: float64 outputs of the original per batch.
         moved: relative movement of each output that rounding the weights explains, per batch.
@@ -52,12 +54,12 @@ def conclude(
     found: dict[str, Any] = {"sites": tuple(sites), "blame": guilty}
     tolerances = case.settings.tolerances
     try:
-        ran = own_type(case)
+        ran = ahead.original()
     except Float64Error as error:
         notes.append(f"Rounding was not run: {error}")
         return _verification(case, algebra.holds, algebra, Rounding(run=False), notes, float64, (), found)
     try:
-        after = ran.folded([batch.feeds for batch in case.batches])
+        after = ahead.folded()
     except (Float64Error, RuntimeRefusedError) as error:
         notes.append(str(error))
         return _verification(case, False, algebra, Rounding(run=False), notes, float64, (), found)

@@ -1,6 +1,7 @@
 """Both models as stored, in their own float type: on ONNX Runtime, or emulated where it has no kernels for that."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,34 @@ class OwnType:
     folded: Run
     before: list[Outputs]
     note: str = ""
+
+
+class Ahead:
+    """Both models in their own type on the batches of a case, started while the float64 interpreter computes.
+
+    Args:
+        case: its batches known to run.
+    """
+
+    def __init__(self, case: Case) -> None:
+        feeds = [batch.feeds for batch in case.batches]
+        pool = ThreadPoolExecutor(1)
+        self._original = pool.submit(own_type, case)
+        self._after = pool.submit(lambda: self._original.result().folded(feeds))
+        pool.shutdown(wait=False)
+
+    def original(self) -> OwnType:
+        """How both run, and the original's outputs; raises as `own_type`."""
+        return self._original.result()
+
+    def folded(self) -> list[Outputs]:
+        """The candidate's outputs.
+
+        Raises:
+            Float64Error: it must be emulated and cannot be.
+            RuntimeRefusedError: ONNX Runtime refuses it, or was lost on it.
+        """
+        return self._after.result()
 
 
 def own_type(case: Case) -> OwnType:

@@ -16,6 +16,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import RuntimeContextError
 
 from bnfold.errors import BnfoldError
+from bnfold.verification.effort import work_of
 from bnfold.verification.operators import OPERATORS
 from bnfold.verification.precision import NARROW, Array, widen
 
@@ -80,9 +81,15 @@ class Reference:
         """
         wanted = list(dict.fromkeys([*self.outputs, *(keep or ())]))
         given = self._initializers | {name: widen(np.asarray(value)) for name, value in feeds.items()}
+        self._evaluator.work = 0
         with np.errstate(all="ignore"):
             results = self._evaluator.evaluate(given, wanted)
         return {name: results[name] for name in wanted if name in results}
+
+    @property
+    def work(self) -> int:
+        """What the last run took, in multiply-adds (see `effort`)."""
+        return self._evaluator.work
 
     def _read(self, name: str, stored: Array) -> Array:
         if stored.dtype in NARROW or stored.dtype == np.float64:
@@ -96,6 +103,7 @@ class _Evaluator(ReferenceEvaluator):
     def __init__(self, proto: Any, **options: Any) -> None:
         super().__init__(proto, **{**options, "new_ops": list(OPERATORS)})
         self.after: Callable[[onnx.NodeProto, list[Any]], list[Any]] | None = None
+        self.work = 0
 
     def _init(self) -> None:
         super()._init()
@@ -145,11 +153,13 @@ class _Evaluator(ReferenceEvaluator):
             if node.need_context():
                 extra["context"] = results
             try:
-                outputs = node.run(*(results[name] for name in node.input), **extra)
+                inputs = [results[name] for name in node.input]
+                outputs = node.run(*inputs, **extra)
             except BnfoldError as error:
                 raise error if isinstance(error, Float64Error) else Float64Error(str(error)) from error
             except Exception as error:
                 raise Float64Error(f"Operator {_title(node.onnx_node)} failed: {_one_line(error)}") from error
+            self.work += work_of(node.op_type, inputs, outputs)
             if self.after is not None:
                 outputs = self.after(node.onnx_node, list(outputs))
             for name, value in zip(node.output, outputs, strict=False):

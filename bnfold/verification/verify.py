@@ -12,6 +12,7 @@ that is bounded by weight rounding, at the outputs and at every tensor that both
 """
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 import onnx_ir as ir
@@ -26,7 +27,9 @@ from bnfold.verification.case import Case, Settings, with_data
 from bnfold.verification.compared import compared, worst
 from bnfold.verification.conclusion import conclude, conclude_without_float64
 from bnfold.verification.data import Data
+from bnfold.verification.effort import FILES_BUDGET, FOLD_BUDGET
 from bnfold.verification.interface import check_interface
+from bnfold.verification.own_type import Ahead
 from bnfold.verification.reference import Float64Error, Parameters
 from bnfold.verification.sensitivity import DRAWS, every_weight, explained, rewritten_weights
 from bnfold.verification.stored import compare_weights, model_type, stored_types
@@ -36,8 +39,6 @@ from bnfold.verification.verdict import Algebra, Bounded, Place, Verification
 ALGEBRA_BOUND = 1e-10
 # Differences below this are rounding of the float64 evaluation itself.
 FLOAT64_FLOOR = 1e-11
-# Work of the runs in the models' own type, in passes through a model in float64.
-OWN_TYPE_PASSES = 1.0
 
 Units = Mapping[str, Unit]
 
@@ -72,20 +73,22 @@ def verify_fold(
     """
     settings = settings or Settings()
     folded = load(folded_path)
-    case = _case(original, folded, original_path, folded_path, batches, data, settings, passes=3 + DRAWS)
+    case = _case(original, folded, original_path, folded_path, batches, data, settings, 2, 1 + DRAWS, FOLD_BUDGET)
     tolerances = settings.tolerances
     case.meter.step("weights")
     weights = compare_weights(exact, folded)
     try:
         case.meter.step("algebra")
         truths = case.truths()
+        ahead = Ahead(case)
         exacts = case.evaluate(exact)
         algebra = compared(case.batches, truths, exacts, [dict.fromkeys(t, ALGEBRA_BOUND) for t in truths], tolerances)
         case.meter.step("file")
         draws = [rewritten_weights(stored_types(folded), model_type(folded), draw) for draw in range(DRAWS)]
-        moved = explained(exact, draws, case.batches, exacts, case.meter.advance)
-        floored = _with_floor(moved)
-        file = compared(case.batches, exacts, case.evaluate(folded), floored, tolerances)
+        some = slice(case.moved_on)
+        moved = explained(exact, draws, case.batches[some], exacts[some], case.meter.advance)
+        stored = case.evaluate(folded, case.moved_on)
+        file = compared(case.batches[some], exacts[some], stored, _with_floor(moved), tolerances)
         found = Algebra(
             worst(algebra).max_rel, worst(algebra).bound, worst(algebra).place, file=worst(file), weights=weights
         )
@@ -93,7 +96,7 @@ def verify_fold(
     except Float64Error as error:
         return conclude_without_float64(case, str(error))
     told = say.of_fold(found, tolerances)
-    return conclude(case, found, truths, moved, [*algebra, *file], told, sites, guilty)
+    return conclude(case, ahead, found, truths, case.everywhere(moved), [*algebra, *file], told, sites, guilty)
 
 
 def verify_files(
@@ -114,24 +117,26 @@ def verify_files(
     settings = settings or Settings()
     reference, candidate = load(reference_path), load(candidate_path)
     check_interface(reference, candidate)
-    case = _case(
-        reference, candidate, reference_path, candidate_path, batches, data, settings, passes=2 + 2 * DRAWS, traces=1
-    )
+    paths = reference_path, candidate_path
+    case = _case(reference, candidate, *paths, batches, data, settings, 2, 2 * DRAWS, FILES_BUDGET, traces=1)
     ours, theirs = ([every_weight(draw + shift) for draw in range(DRAWS)] for shift in (0, DRAWS))
     advance = case.meter.advance
     try:
         case.meter.step("algebra")
         truths = case.truths()
+        ahead = Ahead(case)
         found = case.evaluate(candidate)
+        some = slice(case.moved_on)
         case.meter.step("what rounding explains")
         moved = [
             {name: max(a[name], b.get(name, 0.0)) for name in a}
             for a, b in zip(
-                explained(reference, ours, case.batches, truths, advance),
-                explained(candidate, theirs, case.batches, found, advance),
+                explained(reference, ours, case.batches[some], truths[some], advance),
+                explained(candidate, theirs, case.batches[some], found[some], advance),
                 strict=True,
             )
         ]
+        moved = case.everywhere(moved)
         outputs = compared(case.batches, truths, found, _with_floor(moved), settings.tolerances)
         case.meter.step("every tensor")
         sites = trace(reference, candidate, case.batches, ours, theirs, advance=advance)
@@ -146,7 +151,7 @@ def verify_files(
         told = [*told, say.only_inside(guilty)]
     elif algebra.holds:
         guilty = None
-    return conclude(case, judged, truths, moved, outputs, told, sites, guilty)
+    return conclude(case, ahead, judged, truths, moved, outputs, told, sites, guilty)
 
 
 def _case(
@@ -157,16 +162,20 @@ def _case(
     batches: Sequence[Batch],
     data: Data | None,
     settings: Settings,
-    passes: int,
+    plain: int,
+    moving: int,
+    budget: float,
     traces: int = 0,
 ) -> Case:
     settings.tolerances.check([value.name or "" for value in original.graph.outputs])
     batches = with_data(original, batches, data)
     traces += settings.trace and not traces
-    work = (passes + OWN_TYPE_PASSES) * sum(batch.elements for batch in batches)
-    work += traces * 2 * (1 + DRAWS) * sum(batch.elements for batch in traced(batches))
-    meter = Meter(settings.progress, work)
-    return Case(original, folded, original_path, folded_path, batches, data, settings, meter)
+    tracing = float(traces * 2 * (1 + DRAWS) * sum(batch.elements for batch in traced(batches)))
+    meter = Meter(settings.progress, tracing + (plain + moving) * sum(batch.elements for batch in batches))
+    if settings.thorough:
+        budget = inf
+    paths = original_path, folded_path
+    return Case(original, folded, *paths, batches, data, settings, meter, plain, moving, budget, tracing)
 
 
 def _with_floor(moved: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:

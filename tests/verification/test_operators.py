@@ -56,6 +56,15 @@ def test_conv_of_other_ranks_and_in_several_chunks(monkeypatch):
     agree("Conv", {"x": floats(2, 3, 9, 9), "w": floats(4, 3, 3, 3)}, strides=[2, 1])
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("pads", [[0] * 4, [1, 0, 1, 2], [2, 1, 0, 0]])
+def test_depthwise_and_pointwise_conv(stride, pads):
+    x, settings = floats(2, 4, 9, 8), {"strides": [stride] * 2, "pads": pads}
+    agree("Conv", {"x": x, "w": floats(4, 1, 3, 2), "b": floats(4)}, group=4, dilations=[2, 1], **settings)
+    agree("Conv", {"x": x, "w": floats(5, 4, 1, 1)}, **settings)
+    agree("Conv", {"x": x, "w": floats(6, 2, 1, 1)}, group=2, **settings)
+
+
 @pytest.mark.parametrize("group", [1, 2])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("extra", [0, 1])

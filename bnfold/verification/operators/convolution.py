@@ -4,11 +4,12 @@
 one channel per group of a grouped ConvTranspose.
 """
 
+import math
+
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from onnx.reference.op_run import OpRun
 
-from bnfold.verification.operators.windows import Array, place
+from bnfold.verification.operators.windows import Array, Windows, place
 
 _COLUMN_BYTES = 32 << 20
 
@@ -29,27 +30,42 @@ class Conv(OpRun):
         strides: list[int] | None = None,
     ) -> tuple[Array]:
         at = place(x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
-        rank, filters, depth = len(at.outs), w.shape[0], w[0].size
+        y = np.empty((x.shape[0], w.shape[0], *at.outs))
         spread = at.spread(x, 0.0)
-        axes = tuple(range(2, 2 + rank))
-        view = sliding_window_view(spread, at.effective, axis=axes)
-        steps = tuple(slice(None, None, s) for s in (*at.strides, *at.dilations))
-        view = view[(slice(None), slice(None), *steps)]
-        view = view.reshape(x.shape[0], group, w.shape[1], *at.outs, *at.kernel) if group > 1 else view[:, None]
-        # (N, G, C/G, *outs, *kernel) -> (N, G, C/G, *kernel, *outs)
-        view = np.moveaxis(view, range(3, 3 + rank), range(3 + rank, 3 + 2 * rank))
-        matrix = w.reshape(group, filters // group, depth)
-        y = np.empty((x.shape[0], filters, *at.outs))
-        row_bytes = 8 * group * depth * int(np.prod(at.outs[1:]))
-        rows = max(1, _COLUMN_BYTES // max(1, row_bytes))
-        for image, columns in zip(y, view, strict=True):
-            for start in range(0, at.outs[0], rows):
-                chunk = columns[(Ellipsis, slice(start, start + rows), *(slice(None),) * (rank - 1))]
-                part = matrix @ chunk.reshape(group, depth, -1)
-                image[:, start : start + rows] = part.reshape(filters, -1, *at.outs[1:])
+        if w.shape[1] == 1 and w.shape[0] == group:
+            _depthwise(spread, w, at, y)
+        elif math.prod(at.kernel) == 1 and group == 1 and set(at.strides) <= {1} and spread.flags.c_contiguous:
+            np.matmul(w.reshape(w.shape[:2]), spread.reshape(*x.shape[:2], -1), out=y.reshape(*y.shape[:2], -1))
+        else:
+            _by_columns(spread, w, at, group, y)
         if b is not None:
-            y += b.reshape(-1, *(1,) * rank)
+            y += b.reshape(-1, *(1,) * len(at.outs))
         return (y,)
+
+
+def _depthwise(spread: Array, w: Array, at: Windows, y: Array) -> None:
+    """One filter a channel, summed tap by tap."""
+    y[...] = 0.0
+    column = (-1, *(1,) * len(at.outs))
+    for weights, (_, where) in zip(w.reshape(w.shape[0], -1).T, at.taps(), strict=True):
+        y += weights.reshape(column) * spread[(slice(None), slice(None), *where)]
+
+
+def _by_columns(spread: Array, w: Array, at: Windows, group: int, y: Array) -> None:
+    """Matrix products with as many rows of output at a time as keep the columns small."""
+    channels = spread.shape[1]
+    matrix = w.reshape(group, w.shape[0] // group, -1)
+    taps = [(slice(None), *where) for _, where in at.taps()]
+    row_bytes = 8 * channels * math.prod(at.kernel) * math.prod(at.outs[1:])
+    rows = max(1, _COLUMN_BYTES // max(1, row_bytes))
+    for image, pixels in zip(y, spread, strict=True):
+        for start in range(0, at.outs[0], rows):
+            part = image[:, start : start + rows]
+            columns = np.empty((channels, len(taps), *part.shape[1:]))
+            for number, where in enumerate(taps):
+                columns[:, number] = pixels[where][:, start : start + rows]
+            found = matrix @ columns.reshape(group, -1, math.prod(part.shape[1:]))
+            part[...] = found.reshape(part.shape)
 
 
 class ConvTranspose(OpRun):
