@@ -86,8 +86,10 @@ def snr_db(reference: Array, candidate: Array) -> float:
     Infinite where the tensors are equal, minus infinity where only the reference is zero or a value is not
     finite.
     """
-    noise = float(np.sum(difference(reference, candidate) ** 2))
-    signal = float(np.sum(np.asarray(widen(reference), np.float64) ** 2))
+    scale = magnitude(reference) or 1.0
+    with np.errstate(over="ignore"):
+        noise = float(np.sum((difference(reference, candidate) / scale) ** 2))
+        signal = float(np.sum((np.asarray(widen(reference), np.float64) / scale) ** 2))
     if noise == 0:
         return inf
     return 10 * log10(signal / noise) if 0 < signal < inf and noise < inf else -inf

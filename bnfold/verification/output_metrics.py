@@ -107,11 +107,11 @@ def _label(low: int, high: int) -> str:
 
 
 def _steps(a: Array, b: Array) -> Array:
-    """How many representable numbers lie between finite elements, the farther one counted: (elements,) int64."""
+    """How many representable numbers lie between finite elements, the farther one counted: (elements,) uint64."""
     finite = np.isfinite(a.astype(np.float64)) & np.isfinite(b.astype(np.float64))
     x, y = (_ordered(v[finite]) for v in (a, b))
-    gap: Array = np.abs(x.astype(np.float64) - y) if a.dtype == np.float64 else np.abs(x - y)
-    return gap
+    # Two float64 may be more than 2^63 numbers apart; unsigned, their difference is right all the same.
+    return np.maximum(x, y).view(np.uint64) - np.minimum(x, y).view(np.uint64)
 
 
 def _ordered(values: Array) -> Array:

@@ -2,7 +2,8 @@
 
 A name means the same tensor in both graphs; `X.folded`, as bnfold names it, is X in other units. Two errors are
 measured per tensor. The direct one takes the candidate's values as they are, or in the units that the plan of a fold
-states. The other one allows any units per channel (see `fit`), for a tool may have changed them without saying so.
+states. The other one allows any units per channel (see `fit`), for a tool may have changed them without saying so; not
+those of an output, of course.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -137,8 +138,10 @@ def trace(
                 rows = [_movement(x, y) for x, y in zip(base[stored], moved[stored], strict=True)]
                 noise[name] = max(noise[name], *rows)
     writers = {v.name: node for node in candidate.graph for v in node.outputs}
+    outputs = {value.name for value in reference.graph.outputs}
+    stated = {name: {} if name in outputs else units for name in pairs}
     return [
-        _site(name, stored, title(writers[stored]), ours[name], theirs[stored], noise[name], units)
+        _site(name, stored, title(writers[stored]), ours[name], theirs[stored], noise[name], stated[name])
         for name, stored in pairs.items()
     ]
 

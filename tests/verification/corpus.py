@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from onnx import helper, numpy_helper
 
-from tests.networks import Net
+from bnfold.verification.reference import Reference
+from tests.networks import Net, fold
 
 Change = Callable[[onnx.ModelProto], None]
+Misreading = Callable[[onnx.ModelProto, onnx.NodeProto], None]
 
 
 def network() -> onnx.ModelProto:
@@ -32,9 +35,18 @@ def network() -> onnx.ModelProto:
     x = net.node("Clip", net.conv(x, 6, name="before_clip"), 0.0, 1.5, name="clip")
     x = net.node("Pad", x, [0, 0, 1, 1, 0, 0, 1, 1], mode="reflect", name="pad")
     x = net.relu(net.conv(x, 6, pads=[0] * 4, name="last"))
+    maps = net.node("Softmax", x, axis=1, name="softmax")
     x = net.node("Flatten", net.node("GlobalAveragePool", x, name="gap"), name="flat")
-    x = net.linear(x, 6, name="fc", transB=0)
-    return net.model(net.node("Softmax", x, axis=1, name="softmax"))
+    made = net.model(maps, net.linear(x, 6, name="fc", transB=0))
+    for norm in norms(made).values():
+        _set(norm, "epsilon", 1e-5)
+    return made
+
+
+def norms(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
+    """The batch normalizations by the layer in front of them."""
+    writers = {output: node.name for node in model.graph.node for output in node.output}
+    return {writers[node.input[0]]: node for node in model.graph.node if node.op_type == "BatchNormalization"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,8 @@ def corpus() -> list[Tampered]:
         Tampered("PRelu slope", "prelu", lambda m: _weight(m, "prelu", 1, lambda w: w * 1.01)),
         Tampered("Clip maximum", "clip", lambda m: _weight(m, "clip", 2, lambda w: w * 0.9)),
         Tampered("Clip became Relu", "clip", lambda m: _operator(m, "clip", "Relu", inputs=1)),
-        Tampered("Softmax axis", "softmax", lambda m: _attribute(m, "softmax", "axis", 0)),
+        Tampered("Softmax axis", "softmax", lambda m: _attribute(m, "softmax", "axis", 2)),
+        Tampered("Softmax over the last axis", "softmax", lambda m: _attribute(m, "softmax", "axis", -1)),
         Tampered("Pad mode", "pad", lambda m: _attribute(m, "pad", "mode", "edge")),
         Tampered("Pad of zeros", "pad", lambda m: _attribute(m, "pad", "mode", "constant")),
         Tampered(
@@ -87,17 +100,32 @@ def corpus() -> list[Tampered]:
             Tampered(f"a weight of {layer}", layer, lambda m, n=layer: _weight(m, n, 1, _largest(1.001))),
             Tampered(f"a bias of {layer}", layer, lambda m, n=layer: _weight(m, n, 2, _largest(1.01))),
             Tampered(f"channels of {layer}", layer, lambda m, n=layer: _both(m, n, _swap(0 if n != "up" else 1))),
-            Tampered(f"epsilon of {layer}", layer, lambda m, n=layer: _weight(m, n, 1, lambda w: w * _misread(w, n))),
+            Tampered(f"epsilon of {layer} read as 1e-3", layer, lambda m, n=layer: _folded_anew(m, n, _epsilon)),
+            Tampered(f"{layer} in training mode folded", layer, lambda m, n=layer: _folded_anew(m, n, _statistics)),
         ]
     return found
 
 
-def _misread(w: np.ndarray, layer: str) -> np.ndarray:
-    """sqrt((var + 1e-3) / (var + 2e-3)) for variances as they are drawn: another epsilon than the layer has."""
-    axis = 1 if layer == "up" else 0
-    variance = np.random.default_rng(0).uniform(0.5, 2, w.shape[axis])
-    factor = np.sqrt((variance + 1e-3) / (variance + 2e-3))
-    return factor.reshape([-1 if a == axis else 1 for a in range(w.ndim)])
+def _folded_anew(model: onnx.ModelProto, layer: str, change: Misreading) -> None:
+    """A correct fold of the wrong original: a batch normalization was misread before it was folded."""
+    original = network()
+    change(original, norms(original)[layer])
+    misread = ir.to_proto(fold(original).rounded)
+    assert misread.SerializeToString() != model.SerializeToString()
+    model.CopyFrom(misread)
+
+
+def _epsilon(_: onnx.ModelProto, norm: onnx.NodeProto) -> None:
+    _set(norm, "epsilon", 1e-3)
+
+
+def _statistics(model: onnx.ModelProto, norm: onnx.NodeProto) -> None:
+    """Mean and variance of one batch in the place of the stored ones."""
+    feeds = {"x": np.random.default_rng(2).normal(size=(1, 3, 17, 17))}
+    seen = Reference(ir.from_proto(model)).run(feeds, {norm.input[0]})[norm.input[0]]
+    for name, values in zip(norm.input[3:], (seen.mean((0, 2, 3)), seen.var((0, 2, 3))), strict=True):
+        tensor = next(t for t in model.graph.initializer if t.name == name)
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float32), name))
 
 
 def _node(model: onnx.ModelProto, name: str) -> onnx.NodeProto:
@@ -120,7 +148,10 @@ def _weight(model: onnx.ModelProto, name: str, index: int, change: Callable[[np.
 
 
 def _attribute(model: onnx.ModelProto, name: str, attribute: str, value: object) -> None:
-    node = _node(model, name)
+    _set(_node(model, name), attribute, value)
+
+
+def _set(node: onnx.NodeProto, attribute: str, value: object) -> None:
     kept = [a for a in node.attribute if a.name != attribute]
     del node.attribute[:]
     node.attribute.extend([*kept, helper.make_attribute(attribute, value)])

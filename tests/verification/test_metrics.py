@@ -57,6 +57,8 @@ def test_signal_to_noise_and_cosine():
     a = np.array([3.0, 4.0])
     assert snr_db(a, a) == inf
     assert snr_db(a, a + np.array([0.05, 0])) == pytest.approx(40)
+    assert snr_db(a * 1e200, a * 1.01e200) == pytest.approx(40)
+    assert snr_db(a * 1e-200, a * 1.01e-200) == pytest.approx(40)
     assert snr_db(a * 0, a) == -inf
     assert snr_db(a, np.array([3, nan])) == -inf
     assert cosine(a, 2 * a) == pytest.approx(1)

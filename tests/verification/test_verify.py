@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from bn_nets import Net, as_ir, mapped, saved, single
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from bnfold.errors import SourceError, UsageError
 from bnfold.verification import Data, Settings, make_batches, specs_of, verify_files, verify_fold
@@ -180,6 +180,32 @@ def test_half_precision(tmp_path):
     with np.errstate(over="ignore"):
         stored = mapped(overflow, lambda _, w: w.astype(np.float16))
     assert fold_verdict(tmp_path, overflow, stored, net.original(), batches).verdict == "different"
+
+
+def in_half(model):
+    """Weights and arithmetic in float16 between two casts; the interface stays float32."""
+    copy = mapped(model, lambda _, w: w.astype(np.float16))
+    for node in copy.graph.node:
+        node.input[:] = ["x.half" if name == "x" else name for name in node.input]
+        node.output[:] = ["y.half" if name == "y" else name for name in node.output]
+    copy.graph.node.insert(0, helper.make_node("Cast", ["x"], ["x.half"], "narrow", to=TensorProto.FLOAT16))
+    copy.graph.node.append(helper.make_node("Cast", ["y.half"], ["y"], "widen", to=TensorProto.FLOAT))
+    del copy.graph.value_info[:]
+    return copy
+
+
+def test_a_float16_candidate_is_held_against_the_original_in_float16(tmp_path):
+    moderate = [batch for batch in BATCHES if batch.name != "large"]
+    paths = saved(ORIGINAL, tmp_path / "wide.onnx"), saved(in_half(FOLDED), tmp_path / "half.onnx")
+    found = verify_files(*paths, moderate)
+    assert found.verdict == "equivalent", found.sentences
+    assert found.rounding.dtype == "float16"
+    assert 1e-5 < found.rounding.folded <= found.rounding.allowed < 0.1
+    assert any("held against the original converted to float16" in s for s in found.sentences)
+    wrong = saved(in_half(mapped(FOLDED, scaled_weight("c2.w", 7, 1.2))), tmp_path / "wrong.onnx")
+    found = verify_files(paths[0], wrong, moderate)
+    assert found.verdict == "different"
+    assert "c2" in found.blame.candidate
 
 
 def test_bfloat16_is_emulated(tmp_path):
