@@ -13,6 +13,7 @@ from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.merge import apply_merges
 from bnfold.graph.prepare import prepare
 from bnfold.in_range import merge_in_range, solve_in_range
+from bnfold.layout.clean import clean_layout
 from bnfold.merge.plan import Code, MergePlan
 from bnfold.merge.stage import kept_apart, with_merges
 from bnfold.plan import Objective, Plan
@@ -28,7 +29,8 @@ class How:
 
     Attributes:
         freeze_inputs: take inputs that have a default value for constants.
-        merge: make one operator of linear operators that branch and meet, or follow each other.
+        merge: make one operator of linear operators that branch and meet, or follow each other, and take redundant
+            layout operators out.
         objective: what a removal may cost.
         opset: version of the operator set that the folded model shall have; None keeps it.
     """
@@ -44,7 +46,7 @@ class Folded:
     """A model before and after, the constants of the latter not yet computed.
 
     Attributes:
-        facts: what the model was, its constant expressions evaluated.
+        facts: what the model was, its constant expressions evaluated and its layout cleaned.
         plan: what was decided, merges included.
         model: the folded model.
         inlined: calls of model-local functions that were inlined.
@@ -69,6 +71,8 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
     """
     prepared = load(path, freeze_inputs=how.freeze_inputs)
     inlined = prepare(prepared)
+    if how.merge:
+        clean_layout(prepared)
     facts = read_facts(prepared)
 
     def attempt(plan: Plan) -> tuple[ir.Model, Mapping[str, str], MergePlan]:

@@ -50,7 +50,8 @@ def inspect(
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
         shapes: input shapes by name, where the source does not tell them.
         freeze_inputs: take inputs that have a default value for constants.
-        merge: make one operator of linear operators that branch and meet, or follow each other.
+        merge: make one operator of linear operators that branch and meet, or follow each other, and take redundant
+            layout operators out.
         objective, images, arch, trust: as for `fold`.
 
     Raises:
@@ -110,7 +111,7 @@ def fold(
         preprocess: how images become numbers.
         freeze_inputs: make constants of inputs that have a default value, so that they can be folded.
         merge: make one operator of linear operators that branch and meet, or follow each other, where that costs no
-            more multiply-adds and weights.
+            more multiply-adds and weights, and take redundant layout operators out.
         objective: `latency` never adds work; `eliminate` removes every affine operator that has an exact form
             without it, for targets that have no batch normalization, and reports the price.
         images: what raw images the folded model shall take; None keeps its inputs as they are.

@@ -1,0 +1,32 @@
+"""Take redundant layout operators out of a model, so that one converted from another framework is like a native one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import onnx_ir as ir
+
+from bnfold.graph.bodies import remove_unused
+from bnfold.graph.shapes import infer_shapes
+from bnfold.layout.noops import CANDIDATES, remove_noops
+from bnfold.layout.regions import change_layouts
+from bnfold.layout.view import View, Views
+
+
+def clean_layout(model: ir.Model) -> Mapping[str, View]:
+    """Remove operators that change nothing and Transposes that undo each other, in place; bodies stay as they are.
+
+    Args:
+        model: the model, constant expressions evaluated.
+
+    Returns:
+        By the name of every tensor that is gone, where it is found.
+    """
+    views = Views()
+    if any(node.op_type in CANDIDATES for node in model.graph):
+        known = infer_shapes(model)
+        remove_noops(model, known, views)
+        while change_layouts(model, known, views):
+            remove_noops(model, known, views)
+        remove_unused(model)
+    return views.result()

@@ -1,0 +1,96 @@
+"""Remove operators that change nothing, and make one Transpose of several that follow each other."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from bnfold.graph.shapes import UNKNOWN, Known
+from bnfold.graph.tensors import constant_tensor, take_over
+from bnfold.layout.view import Views, chained, perm_of
+
+RESHAPING = ("Reshape", "Flatten", "Expand", "Squeeze", "Unsqueeze")
+CANDIDATES = frozenset({"Identity", "Dropout", "Cast", "CastLike", "Transpose", *RESHAPING})
+
+
+def remove_noops(model: ir.Model, known: dict[str, Known], views: Views) -> None:
+    """Change the main graph of `model` in place; names of inputs and outputs stay.
+
+    Args:
+        model: the model.
+        known: shapes and types of its tensors.
+        views: is told what became of tensors.
+    """
+    opset = model.opset_imports.get("", 1)
+    for node in list(model.graph):
+        if node.op_type not in CANDIDATES or node.domain not in ("", "ai.onnx"):
+            continue
+        _compose(node, views)
+        if _changes_nothing(node, opset, known):
+            _drop(model.graph, node, views)
+
+
+def _compose(node: ir.Node, views: Views) -> None:
+    """Let a Transpose of a Transpose read what the first one reads."""
+    perm, x = perm_of(node), node.inputs[0]
+    first = None if x is None else x.producer()
+    before = perm_of(first)
+    if perm is None or before is None or first is None or first.graph is None or first.graph is not node.graph:
+        return
+    both = chained(before, perm) or tuple(range(len(perm)))
+    node.attributes["perm"] = ir.AttrInt64s("perm", both)
+    source, between = first.inputs[0], first.outputs[0]
+    assert source is not None
+    node.replace_input_with(0, source)
+    if not between.uses() and not between.is_graph_output() and between.name and source.name:
+        views.gone(between.name, source.name, before)
+        first.graph.remove(first, safe=True)
+
+
+def _changes_nothing(node: ir.Node, opset: int, known: dict[str, Known]) -> bool:
+    x, y = node.inputs[0], node.outputs[0]
+    if x is None or constant_tensor(x) is not None:
+        return False
+    before, after = (known.get(value.name or "", UNKNOWN) for value in (x, y))
+    if node.op_type == "Identity":
+        return True
+    if node.op_type == "Transpose":
+        perm = perm_of(node)
+        return perm is not None and perm == tuple(range(len(perm)))
+    if node.op_type == "Dropout":
+        mask = any(value.uses() or value.is_graph_output() for value in node.outputs[1:])
+        training = len(node.inputs) > 2 and node.inputs[2] is not None
+        return opset >= 7 and not mask and not training
+    if node.op_type in ("Cast", "CastLike"):
+        return before.dtype is not None and before.dtype == after.dtype
+    return _same_extents(before, after)
+
+
+def _same_extents(before: Known, after: Known) -> bool:
+    """Whether shapes are the same; one unknown extent at the same place is, for all others are."""
+    if before.shape is None or after.shape is None or len(before.shape) != len(after.shape):
+        return False
+    pairs = list(zip(before.shape, after.shape, strict=True))
+    fixed = [pair for pair in pairs if isinstance(pair[0], int) and isinstance(pair[1], int)]
+    open_ = [pair for pair in pairs if not (isinstance(pair[0], int) or isinstance(pair[1], int))]
+    equal = all(a == b and a != 0 for a, b in fixed)
+    return equal and len(open_) <= 1 and len(fixed) + len(open_) == len(pairs)
+
+
+def _drop(graph: ir.Graph, node: ir.Node, views: Views) -> None:
+    """Let readers of the result read the source, which takes the result's name if that is an output."""
+    x, y = node.inputs[0], node.outputs[0]
+    assert x is not None
+    assert x.name is not None
+    assert y.name is not None
+    if y.is_graph_output():
+        if x.is_graph_output() or x.is_graph_input() or x.graph is not graph:
+            return
+        old = x.name
+        y.replace_all_uses_with(x, replace_graph_outputs=True)
+        graph.remove(node, safe=True)
+        take_over(y, x)
+        views.gone(old, x.name)
+        return
+    y.replace_all_uses_with(x)
+    graph.remove(node, safe=True)
+    views.gone(y.name, x.name)
