@@ -149,8 +149,9 @@ def rounded(node: str, array: Array, dtype: DTypeLike) -> NDArray[np.generic]:
         OutOfRangeError: a finite value is not finite in that dtype.
     """
     with np.errstate(over="ignore", under="ignore"):
-        stored = array.astype(dtype)
-    if not np.isfinite(stored.astype(np.float64))[np.isfinite(array)].all():
+        stored = array.astype(dtype, copy=False)
+    finite = np.isfinite(stored)
+    if not finite.all() and not finite[np.isfinite(array)].all():
         raise OutOfRangeError(node)
     return stored
 

@@ -15,6 +15,11 @@ _FINFO: Any = ml_dtypes.finfo
 FLOATS: frozenset[Dtype] = NARROW | {np.dtype(np.float64)}
 
 
+_EXPONENT = np.int64(0x7FF0_0000_0000_0000)
+"""The bits of a float64 number that, alone, are 2^floor(log2 |v|)."""
+_LARGEST = float(np.finfo(np.float64).max)
+
+
 def widen(value: Any) -> Any:
     """`value` in float64 if it is an array of float16, bfloat16 or float32, else `value` itself."""
     if isinstance(value, np.ndarray | np.generic) and value.dtype in NARROW:
@@ -30,12 +35,13 @@ def epsilon(dtype: Dtype) -> float:
 def ulp(values: Array, dtype: Dtype) -> Array:
     """Distance between neighbouring numbers of `dtype` at each of `values`, subnormal numbers included.
 
-    ulp(v) = eps * 2^floor(log2 |v|), at least the smallest subnormal. Float64, shape of `values`.
+    ulp(v) = eps * 2^floor(log2 |v|), at least the smallest subnormal, and finite where v is not.
+    Float64, shape of `values`.
     """
     info = _FINFO(dtype)
-    _, exponent = np.frexp(np.abs(values.astype(np.float64)))
-    normal = np.where(values == 0, 0.0, np.ldexp(epsilon(dtype), exponent - 1))
-    steps: Array = np.maximum(normal, float(info.smallest_subnormal))
+    powers = (values.astype(np.float64).view(np.int64) & _EXPONENT).view(np.float64)
+    powers *= epsilon(dtype)
+    steps: Array = np.clip(powers, float(info.smallest_subnormal), _LARGEST, out=powers)
     return steps
 
 

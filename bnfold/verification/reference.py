@@ -226,4 +226,4 @@ def _one_line(error: BaseException) -> str:
 
 
 def _as_stored(_: str, stored: Array) -> Array:
-    return stored.astype(np.float64)
+    return stored.astype(np.float64, copy=False)

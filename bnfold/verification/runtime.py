@@ -47,6 +47,7 @@ def session_outputs(path: str, feeds: list[dict[str, Array]]) -> list[dict[str, 
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1  # the float64 interpreter has the other processors meanwhile
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

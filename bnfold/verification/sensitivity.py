@@ -52,7 +52,7 @@ def rewritten_weights(stored_types: Mapping[str, Dtype], default: Dtype, draw: i
     def moved(name: str, stored: Array) -> Array:
         narrow = stored_types.get(name, default)
         if stored.dtype != np.float64 or narrow == stored.dtype:
-            return stored.astype(np.float64)
+            return stored.astype(np.float64, copy=False)
         return stored + _half_ulp_noise(name, stored, narrow, draw)
 
     return moved
@@ -90,4 +90,6 @@ def explained(
 
 def _half_ulp_noise(name: str, values: Array, dtype: Dtype, draw: int) -> Array:
     rng = np.random.default_rng([draw, zlib.crc32(name.encode())])
-    return rng.uniform(-0.5, 0.5, values.shape) * ulp(values, dtype)
+    noise = ulp(values, dtype)
+    noise *= rng.random(values.shape, np.float32) - np.float32(0.5)
+    return noise

@@ -7,12 +7,6 @@ from bnfold.verification.precision import FLOATS, Array, Dtype, ulp
 from bnfold.verification.verdict import Weights
 
 
-def float_initializers(model: ir.Model) -> dict[str, Array]:
-    """Float initializers of the main graph as stored, by name."""
-    arrays = {n: v.const_value.numpy() for n, v in model.graph.initializers.items() if v.const_value is not None}
-    return {name: array for name, array in arrays.items() if array.dtype in FLOATS}
-
-
 def stored_types(model: ir.Model) -> dict[str, Dtype]:
     """Element type of every float initializer, without reading its values."""
     types = {n: v.const_value.dtype for n, v in model.graph.initializers.items() if v.const_value is not None}
@@ -25,19 +19,36 @@ def compare_weights(exact: ir.Model, file: ir.Model) -> Weights:
     Infinite where one value is finite and the other is not, such as a weight beyond the range of float16.
     """
     checked, largest, worst = 0, 0.0, ""
-    exact_weights = float_initializers(exact)
-    for name, stored in float_initializers(file).items():
-        if name not in exact_weights or exact_weights[name].shape != stored.shape or not stored.size:
+    ours, theirs = stored_types(exact), stored_types(file)
+    for name in theirs:
+        if name not in ours:
             continue
-        truth, wide = exact_weights[name].astype(np.float64), stored.astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            error = np.abs(wide - truth) / ulp(np.maximum(np.abs(truth), np.abs(wide)), stored.dtype)
-        same = (truth == wide) | (np.isnan(truth) & np.isnan(wide))
-        error = np.where(same, 0.0, np.where(np.isfinite(truth) & np.isfinite(wide), error, np.inf))
+        truth, stored = _stored(exact, name), _stored(file, name)
+        if truth.shape != stored.shape or not stored.size:
+            continue
+        error = float(_errors(truth.astype(np.float64, copy=False), stored).max())
         checked += stored.size
-        if error.max() > largest:
-            largest, worst = float(error.max()), name
+        if error > largest:
+            largest, worst = error, name
     return Weights(checked, largest, worst)
+
+
+def _stored(model: ir.Model, name: str) -> Array:
+    tensor = model.graph.initializers[name].const_value
+    assert tensor is not None
+    return tensor.numpy()
+
+
+def _errors(truth: Array, stored: Array) -> Array:
+    """|stored - truth| in units in the last place of the stored type."""
+    wide = stored.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(wide - truth)
+        steps = ulp(np.maximum(np.abs(truth), np.abs(wide)), stored.dtype)
+        if np.isfinite(error).all():
+            return np.divide(error, steps, out=error)
+        same = (truth == wide) | (np.isnan(truth) & np.isnan(wide))
+        return np.where(same, 0.0, np.where(np.isfinite(error), error / steps, np.inf))
 
 
 def model_type(model: ir.Model) -> Dtype:

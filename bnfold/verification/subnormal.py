@@ -19,6 +19,6 @@ def count_subnormals(model: ir.Model) -> int:
         if tensor is None or not tensor.dtype.is_floating_point() or tensor.dtype.numpy() not in FLOATS:
             continue
         array = tensor.numpy()
-        size = np.abs(array.astype(np.float64))
-        total += int(np.sum((size > 0) & (size < float(_FINFO(array.dtype).smallest_normal))))
+        size = np.abs(array)
+        total += int(np.count_nonzero(size < _FINFO(array.dtype).smallest_normal)) - int(np.count_nonzero(size == 0))
     return total
