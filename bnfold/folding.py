@@ -71,8 +71,7 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
     """
     prepared = load(path, freeze_inputs=how.freeze_inputs)
     inlined = prepare(prepared)
-    if how.merge:
-        clean_layout(prepared)
+    views = clean_layout(prepared) if how.merge else {}
     facts = read_facts(prepared)
 
     def attempt(plan: Plan) -> tuple[ir.Model, Mapping[str, str], MergePlan]:
@@ -91,7 +90,7 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
     written = {value.name for node in folded.graph.all_nodes() for value in node.outputs}
     written |= {value.name for value in folded.graph.inputs}
     left = {name: holder for name, holder in stored.items() if holder in written}
-    certificate = issue(facts.network, plan, left, frozen)
+    certificate = issue(facts.network, plan, left, frozen, views)
     return Folded(facts, with_merges(plan, merging), folded, inlined, certificate)
 
 

@@ -32,12 +32,14 @@ class Claim:
 
     Attributes:
         stored: the name of X'.
-        scale, shift: finite float64, of one shape that broadcasts against the tensor.
+        scale, shift: finite float64, of one shape that broadcasts against X'.
+        perm: the tensor of the original is Transpose(X, perm) instead of X.
     """
 
     stored: str
     scale: np.ndarray[Any, np.dtype[np.float64]]
     shift: np.ndarray[Any, np.dtype[np.float64]]
+    perm: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ def _plain(claim: Claim) -> dict[str, Any]:
     for name, array, default in (("scale", claim.scale, 1.0), ("shift", claim.shift, 0.0)):
         if (array != default).any():
             plain[name] = base64.b64encode(array.astype("<f8").tobytes()).decode()
+    if claim.perm is not None:
+        plain["perm"] = list(claim.perm)
     return plain
 
 
@@ -149,13 +153,16 @@ def _parsed(data: Any) -> Certificate:
 
 
 def _claim(name: str, entry: Mapping[str, Any]) -> Claim:
-    if set(entry) - {"stored", "shape", "scale", "shift"} or not isinstance(entry["stored"], str):
+    if set(entry) - {"stored", "shape", "scale", "shift", "perm"} or not isinstance(entry["stored"], str):
         raise ValueError(f"the entry of {name} is not understood")
     shape = [int(extent) for extent in entry.get("shape", [])]
     if any(extent < 1 for extent in shape):
         raise ValueError(f"the shape of {name} is not positive")
     scale, shift = (_array(name, entry, key, shape, default) for key, default in (("scale", 1.0), ("shift", 0.0)))
-    return Claim(entry["stored"], scale, shift)
+    perm = tuple(int(axis) for axis in entry["perm"]) if "perm" in entry else None
+    if perm is not None and sorted(perm) != list(range(len(perm))):
+        raise ValueError(f"the layout of {name} is no permutation")
+    return Claim(entry["stored"], scale, shift, perm)
 
 
 def _array(name: str, entry: Mapping[str, Any], key: str, shape: Sequence[int], default: float) -> Any:

@@ -23,6 +23,7 @@ from bnfold.proof.certificate import Certificate
 from bnfold.proof.equations import Measured, compare_affine, compare_linear
 from bnfold.proof.forms import Affine, chain, same_growth
 from bnfold.proof.layers import layer
+from bnfold.proof.layout import laid_out
 from bnfold.proof.network import Network, Node, read
 from bnfold.proof.operators import follows
 from bnfold.proof.pair import Pair
@@ -96,7 +97,8 @@ def check_files(original: Path, folded: Path, certificate: Certificate) -> Proof
 
 def check(original: Network, folded: Network, certificate: Certificate) -> Proof:
     """Prove what a certificate claims about two models, or say at which node it does not follow."""
-    return _Walk(original, folded, certificate).run()
+    perms = {name: claim.perm for name, claim in certificate.claims.items() if claim.perm is not None}
+    return _Walk(laid_out(original, perms), folded, certificate).run()
 
 
 class _Walk:

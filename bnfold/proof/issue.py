@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from bnfold.layout.view import View
 from bnfold.network import Network
 from bnfold.plan import Plan, Unit
 from bnfold.proof.certificate import Certificate, Claim
 
 
-def issue(network: Network, plan: Plan, stored: Mapping[str, str], frozen_inputs: Iterable[str] = ()) -> Certificate:
+def issue(
+    network: Network,
+    plan: Plan,
+    stored: Mapping[str, str],
+    frozen_inputs: Iterable[str] = (),
+    views: Mapping[str, View] | None = None,
+) -> Certificate:
     """The claims that a fold makes.
 
     Args:
@@ -19,6 +27,7 @@ def issue(network: Network, plan: Plan, stored: Mapping[str, str], frozen_inputs
         plan: what was done.
         stored: which tensor of the folded model holds each of the model before.
         frozen_inputs: inputs that were taken for constants.
+        views: where tensors of the file are found that its layout lost before facts were read.
     """
     inside = plan.inside
     original = Unit(np.ones(()), np.zeros(()))
@@ -31,4 +40,9 @@ def issue(network: Network, plan: Plan, stored: Mapping[str, str], frozen_inputs
             # A channel that stores a constant whatever X is says nothing about X, and nobody but its reader needs it.
             if (unit.gain != 0).all() and not (unit.trivial and stored[tensor.name] == tensor.name):
                 claims[tensor.name] = Claim(stored[tensor.name], unit.scale, unit.shift)
+    for name, view in (views or {}).items():
+        same = Claim(stored.get(view.tensor, ""), original.scale, original.shift)
+        claim = claims.get(view.tensor, same)
+        if claim.stored:
+            claims[name] = replace(claim, perm=view.perm)
     return Certificate(claims, tuple(frozen_inputs))

@@ -7,7 +7,7 @@ from then on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -116,6 +116,14 @@ class Network:
         if name in self.constants:
             return self.constants[name].shape
         return self._types.get(name, (0, None))[1]
+
+    def permute_shapes(self, perms: Mapping[str, Sequence[int]]) -> None:
+        """Let tensors have the extents that they have after a Transpose."""
+        self._types = dict(self._types)
+        for name, perm in perms.items():
+            kind, shape = self._types.get(name, (0, None))
+            if shape is not None and len(shape) == len(perm):
+                self._types[name] = kind, tuple(shape[axis] for axis in perm)
 
     def type(self, name: str) -> int:
         """The ONNX element type of a tensor; 0 if it is not known."""
