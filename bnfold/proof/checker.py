@@ -1,11 +1,12 @@
 """Check a certificate: walk the original front to back and prove, for every tensor, how the folded model stores it.
 
-A claim about a tensor follows in one of three ways from claims about earlier tensors that are proved already:
+A claim about a tensor follows in one of four ways from claims about earlier tensors that are proved already:
 
 1. Affine. The tensor is an affine function of an earlier one (over any number of nodes, or none that is left in the
    folded model), and so is the one that stores it; the two functions agree in the claimed units.
 2. Linear. Both are affine functions of what a linear layer makes of an earlier tensor; all weights agree.
-3. Operator. The same operator writes both, and its rule lets the units pass (see `operators`).
+3. Region. All that lies between it and an earlier tensor makes one map, which one linear layer computes.
+4. Operator. The same operator writes both, and its rule lets the units pass (see `operators`).
 
 Together, for every input: graph inputs are equal, each step follows, so graph outputs are equal. What cannot be
 proved is reported, and later steps are still looked at as if it held.
@@ -13,20 +14,22 @@ proved is reported, and later steps are still looked at as if it held.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bnfold.proof.certificate import Certificate
-from bnfold.proof.equations import Measured, compare_affine, compare_linear
-from bnfold.proof.forms import Affine, chain, same_growth
-from bnfold.proof.layers import layer
+from bnfold.proof.composed import Layout, scaled
+from bnfold.proof.equations import Measured, compare_affine, compare_composed, compare_linear
+from bnfold.proof.forms import IDENTITY, Affine, chain, same_growth
+from bnfold.proof.layers import Linear, layer
 from bnfold.proof.layout import laid_out
 from bnfold.proof.network import Network, Node, read
 from bnfold.proof.operators import follows
 from bnfold.proof.pair import Pair
+from bnfold.proof.regions import compose
 from bnfold.proof.units import ORIGINAL, Units, UnprovedError, demand
 
 
@@ -179,9 +182,14 @@ class _Walk:
             return
         (root, form), (twin_root, twin_form) = steps[-1], twins[-1]
         ours, theirs = layer(self._original, root), layer(self._folded, twin_root)
-        if ours is not None and theirs is not None:
+        if theirs is not None and ours is not None and self._stored_in(ours.source) == theirs.source:
             source = self._units(ours.source, theirs.source)
             compare_linear(stored, (ours, form), (theirs, twin_form), source, units, self._measured)
+            return
+        if theirs is None and stored in self._folded.writer and self._folded.writer[stored][0].op == "Conv":
+            theirs, twin_root, twin_form = layer(self._folded, stored), stored, IDENTITY  # of one factor per channel
+        if theirs is not None:
+            self._by_region(tensor, twin_root, theirs, twin_form, units)
             return
         if stored not in self._folded.writer:
             raise UnprovedError(f"{stored} is an input")
@@ -201,6 +209,19 @@ class _Walk:
                 compare_affine(name, form, forms[stored], proved, units, self._measured)
                 return True
         return False
+
+    def _by_region(self, tensor: str, root: str, twin: Linear, behind: Affine, units: Units) -> None:
+        """All that lies between what a layer reads and a tensor makes one map, which is what the layer computes."""
+        sources = {name: units for name, (stored, units) in self._facts.items() if stored == twin.source}
+        demand(bool(sources), f"nothing is claimed about {twin.source}, which its layer reads")
+        layout = Layout.of(self._folded, twin, rounded=True)
+        ours = compose(self._original, tensor, sources, replace(layout, rounded=False))
+        theirs = compose(self._folded, root, {twin.source: ORIGINAL}, layout)
+        bias = self._folded.writer[root][0].input(2)
+        compare_composed((twin.name, bias), ours, scaled(theirs, behind, layout), units, layout, self._measured)
+
+    def _stored_in(self, tensor: str) -> str | None:
+        return self._facts[tensor][0] if tensor in self._facts else None
 
     def _units(self, tensor: str, stored: str) -> Units:
         if tensor not in self._facts:

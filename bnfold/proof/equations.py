@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bnfold.proof.composed import Composed, Layout, paired, same_places
 from bnfold.proof.forms import Affine, same_growth
 from bnfold.proof.layers import Linear
 from bnfold.proof.units import BITS, EPS, WIDE, Array, Units, UnprovedError, demand, half_ulp
@@ -99,6 +100,40 @@ def compare_linear(
     _compare_shift(name, form, twin_form, (carried, np.abs(size)), y, measured)
 
 
+def compare_composed(
+    names: tuple[str, str], ours: Composed, theirs: Composed, y: Units, layout: Layout, measured: Measured
+) -> None:
+    """Two maps of one tensor, tap by tap: K = S_y K' and b = S_y b' + T_y, K being the original's.
+
+    Args:
+        names: of the folded model's weight and bias, for the record.
+        ours, theirs: the maps.
+        y: units of their results.
+        layout: of the tensor that both map; the folded model's numbers were rounded.
+        measured: the record.
+
+    Raises:
+        UnprovedError: they are not the same.
+    """
+    same_places(ours, theirs, layout)
+    scale, shift = (layout.vector(array, theirs.outputs) for array in (y.scale, y.shift))
+    distance = 0.0
+    for want, have in paired(ours, theirs):
+        size = np.abs(scale).reshape(1, have.shape[1], -1, 1)
+        signed = scale.reshape(size.shape[1:])
+        room, magnitude = (size[0] * part for part in (have[2] - have[1], have[1]))
+        why = f"the weight {names[0]} is not what the original computes"
+        _demand_close(want[0], signed * have[0], room, want[1] + magnitude, why)
+        distance = max(distance, _distance(want[0] - signed * have[0], room))
+        measured.checked += have[0].size
+        measured.rewritten += have[0].size
+        measured.sampled += have[0].size
+    measured.distances[names[0]] = max(measured.distances.get(names[0], 0.0), distance)
+    form, twin = (Affine(m.bias[0], m.bias[0], m.bias[1], m.bias[0], m.bias[-1] - m.bias[1]) for m in (ours, theirs))
+    nothing = np.zeros((), WIDE)
+    _compare_shift(names[1], form, twin, (nothing, nothing), Units(scale, shift), measured)
+
+
 def _compare_weights(
     layer: Linear, twin: Linear, want: tuple[Array, Array], have: Array, blur: Array, measured: Measured
 ) -> None:
@@ -142,6 +177,16 @@ def _compare_shift(
     magnitude = carried[1] + ours.magnitude + np.abs(y.scale) * theirs.magnitude + np.abs(y.shift)
     room = np.abs(y.scale) * theirs.shift_error
     _demand_close(want, have, room, magnitude, "the shift is not what the original computes")
+    distance = _distance(want - have, room)
+    if distance and name:
+        measured.distances[name] = max(measured.distances.get(name, 0.0), distance)
+
+
+def _distance(gap: Array, room: Array) -> float:
+    """The largest gap in units in the last place, half of one being `room`; what was not rounded has none."""
+    gap, room = np.broadcast_arrays(np.abs(gap), room)
+    rounded = room > 0
+    return float((gap[rounded] / (2 * room[rounded])).max(initial=0))
 
 
 def _demand_close(want: Array, have: Array, room: Array, magnitude: Any, why: str) -> None:

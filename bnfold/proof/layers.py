@@ -186,22 +186,31 @@ def _summand(stored: Array, factor: float, shape: Sequence[int]) -> Affine:
     return Affine.of(1, value, 0, np.abs(error), tuple(shape))
 
 
-def meets_padding(node: Node, kernel: Sequence[int], x: Shape | None) -> bool:
-    """Whether a sliding window really reads outside its input."""
-    attributes = node.attributes
+def padding(node: Node, kernel: Sequence[int], x: Shape | None) -> list[tuple[int, int]] | None:
+    """How many zeros a sliding window reads in front of its input and behind it, per spatial axis; None if unknown."""
+    attributes, rank = node.attributes, len(kernel)
     mode = attributes.get("auto_pad", "NOTSET")
     if mode in ("NOTSET", "VALID"):
-        return mode == "NOTSET" and any(pad != 0 for pad in attributes.get("pads", ()))
-    strides = attributes.get("strides") or (1,) * len(kernel)
-    dilations = attributes.get("dilations") or (1,) * len(kernel)
+        pads = (mode == "NOTSET" and attributes.get("pads")) or (0,) * (2 * rank)
+        return list(zip(pads[:rank], pads[rank:], strict=True))
+    found = []
     for axis, extent in enumerate(kernel):
-        span, size = (extent - 1) * dilations[axis] + 1, None if x is None else x[axis + 2]
-        if not isinstance(size, int):
-            if span > 1:
-                return True
-        elif (math.ceil(size / strides[axis]) - 1) * strides[axis] + span > size:
-            return True
-    return False
+        stride, dilation = ((attributes.get(name) or (1,) * rank)[axis] for name in ("strides", "dilations"))
+        reach, size = (extent - 1) * dilation, 1 if x is None else x[axis + 2]
+        if not isinstance(size, int) or x is None:
+            if reach and stride > 1:
+                return None
+            size = 1
+        total = max(0, (math.ceil(size / stride) - 1) * stride + reach + 1 - size)
+        less, more = total // 2, total - total // 2
+        found.append((less, more) if mode == "SAME_UPPER" else (more, less))
+    return found
+
+
+def meets_padding(node: Node, kernel: Sequence[int], x: Shape | None) -> bool:
+    """Whether a sliding window really reads outside its input."""
+    pads = padding(node, kernel, x)
+    return pads is None or any(map(any, pads))
 
 
 def _meets_border(node: Node, kernel: Sequence[int]) -> bool:
