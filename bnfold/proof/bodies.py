@@ -8,7 +8,8 @@ import numpy as np
 from onnx import GraphProto
 
 from bnfold.proof.expressions import RANDOM, is_float
-from bnfold.proof.network import Node, as_node, tensors_of
+from bnfold.proof.network import Node, as_node
+from bnfold.proof.stored import tensors_of
 from bnfold.proof.units import UnprovedError, demand
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from bnfold.errors import SourceError
 from bnfold.proof.expressions import evaluated
+from bnfold.proof.stored import dense_of, tensors_of
 
 Array = NDArray[Any]
 Dim = int | str | None
@@ -218,12 +219,6 @@ def reads(node: Node) -> Iterator[str]:
         yield from captured(body)
 
 
-def tensors_of(graph: GraphProto) -> dict[str, Array]:
-    """The initializers of a graph by name, as stored."""
-    dense = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    return dense | {tensor.values.name: _dense(tensor) for tensor in graph.sparse_initializer}
-
-
 def _called(nodes: Iterable[NodeProto]) -> Iterator[tuple[str, str]]:
     for proto in nodes:
         yield proto.domain, proto.op_type
@@ -261,18 +256,8 @@ def _value(attribute: onnx.AttributeProto) -> Any:
     if isinstance(value, TensorProto):
         return numpy_helper.to_array(value)
     if isinstance(value, onnx.SparseTensorProto):
-        return _dense(value)
+        return dense_of(value)
     return value
-
-
-def _dense(sparse: onnx.SparseTensorProto) -> Array:
-    values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
-    dense = np.zeros(tuple(sparse.dims), values.dtype)
-    if indices.ndim == 1:
-        dense.reshape(-1)[indices] = values
-    else:
-        dense[tuple(indices.T)] = values
-    return dense
 
 
 def _comparable(value: Any) -> object:
