@@ -39,10 +39,10 @@ def ulp(values: Array, dtype: Dtype) -> Array:
     Float64, shape of `values`.
     """
     info = _FINFO(dtype)
-    powers = (values.astype(np.float64).view(np.int64) & _EXPONENT).view(np.float64)
+    powers = (np.atleast_1d(values).astype(np.float64).view(np.int64) & _EXPONENT).view(np.float64)
     powers *= epsilon(dtype)
     steps: Array = np.clip(powers, float(info.smallest_subnormal), _LARGEST, out=powers)
-    return steps
+    return steps.reshape(values.shape)
 
 
 def rounded_like(values: Array, dtype: Dtype) -> Array:

@@ -21,6 +21,12 @@ def test_ulp_of_half(value):
     assert ulp(np.array([v]), np.dtype(np.float16))[0] == float(np.spacing(abs(v)))
 
 
+def test_ulp_of_a_scalar_and_of_what_is_not_finite():
+    assert ulp(np.array(3.0), np.dtype(np.float32)).shape == ()
+    assert ulp(np.array(-3.0), np.dtype(np.float32)) == 2.0**-22
+    assert np.isfinite(ulp(np.array([np.inf, -np.inf, np.nan]), np.dtype(np.float32))).all()
+
+
 def test_ulp_of_bfloat16():
     assert ulp(np.array([1.0, 3.0, 0.0]), np.dtype(ml_dtypes.bfloat16)).tolist() == [2**-7, 2**-6, 2.0**-133]
 

@@ -3,12 +3,14 @@
 from math import inf
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 from bn_nets import Net, as_ir, mapped
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bnfold.verification.stored import compare_weights, model_type, stored_types
+from bnfold.verification.verdict import Weights
 
 NET = Net(blocks=1, width=2)
 EXACT = NET.exact()
@@ -43,3 +45,10 @@ def test_types():
     assert model_type(as_ir(Net(dtype=np.float16).original())) == np.float16
     assert model_type(as_ir(NET.folded())) == np.float32
     assert set(stored_types(as_ir(EXACT)).values()) == {np.dtype(np.float64), np.dtype(np.float32)}
+
+
+def test_a_scalar_is_compared():
+    model = ir.from_onnx_text(
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) <float s = {3}> { y = Mul(x, s) }'
+    )
+    assert compare_weights(model, model) == Weights(1, 0.0)
