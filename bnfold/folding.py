@@ -80,7 +80,7 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
         if how.opset is not None:
             folded = _in_opset(folded, how.opset)
         if how.merge:
-            merging, folded = _merged(folded, kept_apart(plan, withdrawn or {}), store)
+            merging, folded = _merged(folded, kept_apart(plan), store)
             return folded, stored, merging
         store(folded)
         return folded, stored, plan.merging

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bnfold.plan import Reason
 
 Dim = int | str | None
 
@@ -171,8 +174,10 @@ class Network:
     Attributes:
         inputs: tensors the caller feeds (a constant that the caller may override is one of them).
         outputs: tensors the caller reads.
+        kept: what an earlier fold kept and the model remembers, by node name.
     """
 
     nodes: tuple[Node, ...]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    kept: Mapping[str, Reason] = field(default_factory=dict)

@@ -171,6 +171,11 @@ class Decision:
         }
 
 
+def step_name(node: str, form: Form, step: Step) -> str:
+    """The name of a step in the place of a node: the last one takes the node's."""
+    return node if step is form[-1] else f"{node}.{step.op.lower()}"
+
+
 @dataclass(frozen=True)
 class Unit:
     """Units of a stored tensor: X' = gain * X + offset, so X = S * X' + T with S = 1 / gain, T = -offset / gain.
@@ -223,6 +228,7 @@ class Plan:
             operator that stays as a step of another's form.
         inside: operators that are part of such a form and whose outputs nobody reads any more.
         merging: regions of the network that results from all this, each of which becomes one linear operator.
+        remembered: what the folded model has to remember, by node name: reasons that a second fold could not find.
     """
 
     decisions: tuple[Decision, ...]
@@ -233,6 +239,7 @@ class Plan:
     forms: Mapping[str, Form] = field(default_factory=dict)
     inside: frozenset[str] = frozenset()
     merging: MergePlan = field(default_factory=MergePlan)
+    remembered: Mapping[str, Reason] = field(default_factory=dict)
 
     @property
     def removed(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from bnfold.fx.lift import lift
 from bnfold.fx.lower import lower
+from bnfold.fx.memory import remember
 from bnfold.fx.merge import merge_layers
 from bnfold.fx.trace import tensors
 from bnfold.in_range import merge_in_range, solve_in_range
@@ -45,13 +46,16 @@ def fold_module(
     lifted = lift(module, example_inputs)
     plan, folded = solve_in_range(lifted.network, lambda plan: lower(lifted, plan), objective=objective)
     if not merge:
-        return (lower(lifted, plan, exact=True) if exact else folded), plan
+        result = lower(lifted, plan, exact=True) if exact else folded
+        remember(result, plan.remembered)
+        return result, plan
     truth = lift(lower(lifted, plan, exact=True), [_widened(value) for value in example_inputs])
     stored = lift(folded, example_inputs)
     merging, merged = merge_in_range(
         truth.network, kept_apart(plan), lambda merging: merge_layers(truth, stored, merging)
     )
     result = merge_layers(truth, stored, merging, exact=True) if exact else merged
+    remember(result, plan.remembered)
     return result, with_merges(plan, merging)
 
 

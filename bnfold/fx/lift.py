@@ -17,10 +17,12 @@ from torch import fx, nn
 from bnfold.fx import aten
 from bnfold.fx.call import Call, Site, Slot, Value
 from bnfold.fx.inplace import without_writes
+from bnfold.fx.memory import names_of, recall
 from bnfold.fx.probe import NUMPY, Fact, Probe, probe
 from bnfold.fx.table import FOREIGN, FUNCTIONS, METHODS, MODULES
 from bnfold.fx.trace import attribute, trace
 from bnfold.network import Network, Node, OpaqueError, Tensor
+from bnfold.plan import Reason
 
 READS_ONLY_SHAPES = frozenset({"size", "dim", "ndimension", "numel", "nelement", "is_floating_point", "stride"})
 SHAPE_ATTRIBUTES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "requires_grad", "itemsize"})
@@ -57,11 +59,12 @@ def lift(module: nn.Module, inputs: Sequence[Any]) -> Lifted:
         UsageError: it does not take these inputs.
     """
     graph_module = trace(module, len(inputs))
+    kept = recall(module, graph_module.graph)
     seen = probe(graph_module, copy.deepcopy(module).eval(), inputs)
     without_writes(graph_module, seen)
     builder = Lift(graph_module, seen)
     builder.walk()
-    return Lifted(builder.network(), builder.sites, graph_module, seen)
+    return Lifted(builder.network(kept), builder.sites, graph_module, seen)
 
 
 @dataclass
@@ -78,9 +81,12 @@ class Lift:
     _constants: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
     _names: Counter[str] = field(default_factory=Counter)
 
-    def network(self) -> Network:
-        """What was read."""
-        return Network(tuple(self.nodes), tuple(self.inputs), tuple(self.outputs))
+    def __post_init__(self) -> None:
+        self._given = {name for node in self.graph_module.graph.nodes for name in names_of(node).values()}
+
+    def network(self, kept: Mapping[str, Reason]) -> Network:
+        """What was read, and what the module remembers."""
+        return Network(tuple(self.nodes), tuple(self.inputs), tuple(self.outputs), kept)
 
     def walk(self) -> None:
         """Read the whole graph."""
@@ -145,10 +151,16 @@ class Lift:
         self.sites[name] = Site(call.node, slots, result, bias)
 
     def _name(self, call: Call, op: str) -> str:
+        given = names_of(call.node).get(op)
+        if given is not None and given not in self.sites:
+            return given
         is_layer = op in LAYERS and call.scope.rpartition(".")[2]
-        name = call.scope if is_layer else f"{call.scope}.{op}".lstrip(".")
-        self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name}.{self._names[name]}"
+        first = call.scope if is_layer else f"{call.scope}.{op}".lstrip(".")
+        while True:
+            self._names[first] += 1
+            name = first if self._names[first] == 1 else f"{first}.{self._names[first]}"
+            if name not in self._given:
+                return name
 
     def _read(self, node: fx.Node) -> None:
         module = attribute(self.graph_module, str(node.target)) if node.op == "call_module" else None

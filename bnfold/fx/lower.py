@@ -14,11 +14,12 @@ from torch import fx, nn
 from bnfold.affine import Array
 from bnfold.fx.call import Site, Slot
 from bnfold.fx.lift import Lifted
+from bnfold.fx.memory import name_call
 from bnfold.fx.probe import NUMPY, Fact
 from bnfold.fx.steps import STEPS
 from bnfold.fx.trace import attribute
 from bnfold.network import Node
-from bnfold.plan import Form, Plan
+from bnfold.plan import Form, Plan, step_name
 from bnfold.rewrite import CALLED, new_constants, role, rounded
 
 
@@ -39,6 +40,7 @@ def lower(lifted: Lifted, plan: Plan, *, exact: bool = False) -> fx.GraphModule:
     twin = copy.deepcopy(lifted.graph_module)
     editor = _Editor(lifted, twin.double() if exact else twin, plan, exact)
     for node in lifted.network.nodes:
+        editor.name(node)
         if node.name in plan.rewritten:
             editor.rewrite(node)
     for name in plan.removed:
@@ -59,6 +61,10 @@ class _Editor:
         self._exact = exact
         self._nodes = {node.name: node for node in lifted.network.nodes}
         self._twins = dict(zip(lifted.graph_module.graph.nodes, twin.graph.nodes, strict=True))
+
+    def name(self, node: Node) -> None:
+        """Let a call keep the name that its operator has in the plan."""
+        name_call(self._twins[self._lifted.sites[node.name].node], node.op, node.name)
 
     def rewrite(self, node: Node) -> None:
         """Give a linear layer, or an affine operator that stays, its constants for the new units."""
@@ -188,6 +194,7 @@ class _Editor:
                 )
             with self._twin.graph.inserting_before(call):
                 value = STEPS[step.op](self._twin.graph, value, constants, step.attributes)
+            name_call(value, step.op, step_name(node.name, form, step))
         call.replace_all_uses_with(value)
         self._twin.graph.erase_node(call)
 

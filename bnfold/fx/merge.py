@@ -14,6 +14,7 @@ from torch import fx, nn
 from bnfold.affine import Array
 from bnfold.fx.lift import Lifted
 from bnfold.fx.lower import stored_tensor
+from bnfold.fx.memory import name_call
 from bnfold.fx.probe import Fact
 from bnfold.fx.trace import attribute
 from bnfold.merge.evaluate import merged_constants
@@ -50,6 +51,7 @@ def merge_layers(truth: Lifted, stored: Lifted, plan: MergePlan, *, exact: bool 
         twin.add_submodule(path, made)
         with twin.graph.inserting_after(twins[last]):
             call = twin.graph.call_module(path, (twins[by_name[merge.input]],))
+        name_call(call, merge.op, merge.into)
         if merge.window.pads and _uneven(merge.window):
             with twin.graph.inserting_before(call):
                 padded = twin.graph.call_function(F.pad, (call.args[0], _padding(merge.window)))

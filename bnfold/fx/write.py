@@ -17,6 +17,7 @@ from bnfold.fx.call import Value
 from bnfold.fx.forms import NotWritableError, settings_of
 from bnfold.fx.lift import Lifted, lift, name_of
 from bnfold.fx.probe import Fact
+from bnfold.graph.memory import remember
 from bnfold.network import Dim, Node, Tensor
 
 OPSET = 20
@@ -88,7 +89,9 @@ class _Writer:
             opset_imports={"": OPSET_OF_BFLOAT16 if bfloat16 else OPSET},
             name=type(self.lifted.graph_module).__name__,
         )
-        return ir.Model(graph, ir_version=IR_VERSION, producer_name="bnfold")
+        model = ir.Model(graph, ir_version=IR_VERSION, producer_name="bnfold")
+        remember(model, self.lifted.network.kept)
+        return model
 
     def _input(self, tensor: Tensor, name: str) -> ir.Value:
         if not tensor.shape or isinstance(tensor.shape[0], int):

@@ -49,10 +49,10 @@ def _sole_reader(search: Search, candidate: Candidate, readers: Mapping[str, Can
 
 
 def _fits(run: Sequence[Candidate]) -> bool:
-    """Whether all can be rewritten, and constants and units vary along one axis at most."""
+    """Whether constants and units vary along one axis at most."""
     arrays = [array for member in run for array in (member.affine.scale, member.x_gauge, member.y_gauge)]
     axes = {axis for array in arrays for axis, extent in enumerate(array.shape) if extent > 1}
-    return len(axes) <= 1 and all(member.keepable for member in run)
+    return len(axes) <= 1
 
 
 def affine_of_run(nodes: Sequence[Node]) -> Affine:

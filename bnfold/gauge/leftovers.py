@@ -19,11 +19,13 @@ class Leftovers:
     into: by name, the operator in whose form one is contained; its own name if it is that one and no affine operator
         is left of it.
     inside: the operators of runs that became one form, but for the last of each.
+    hosts: by name, the operator in whose place its run became one form.
     """
 
     forms: Mapping[str, Form]
     into: Mapping[str, str]
     inside: frozenset[str]
+    hosts: Mapping[str, str]
 
 
 def rewritten(search: Search, plan: Plan, reasons: Mapping[str, Reason], objective: Objective) -> Leftovers:
@@ -38,6 +40,7 @@ def rewritten(search: Search, plan: Plan, reasons: Mapping[str, Reason], objecti
     forms: dict[str, Form] = {}
     into: dict[str, str] = {}
     inside: set[str] = set()
+    hosts: dict[str, str] = {}
     kept = {candidate.node.name for candidate in search.refused}
     for host, nodes in runs(search).items():
         stay = [node.name for node in nodes if node.name in kept]
@@ -47,6 +50,7 @@ def rewritten(search: Search, plan: Plan, reasons: Mapping[str, Reason], objecti
         if form is None:
             continue
         forms[host] = form
+        hosts |= {node.name: host for node in nodes}
         inside |= {node.name for node in nodes[:-1]}
         still = set() if gone else {host, *[name for name in stay if name != host][: len(form) - 1]}
         forms |= {name: () for name in still if name != host}
@@ -57,7 +61,7 @@ def rewritten(search: Search, plan: Plan, reasons: Mapping[str, Reason], objecti
                 form = _eliminated(node.name, (node,), plan, reasons)
                 if form is not None:
                     forms[node.name], into[node.name] = form, node.name
-    return Leftovers(forms, into, frozenset(inside))
+    return Leftovers(forms, into, frozenset(inside), hosts)
 
 
 def _eliminated(host: str, nodes: tuple[Node, ...], plan: Plan, reasons: Mapping[str, Reason]) -> Form | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from bnfold.gauge import fused, leftovers, relaxed
@@ -13,8 +13,9 @@ from bnfold.gauge.rules import read
 from bnfold.gauge.rules.affine import elements
 from bnfold.gauge.search import Search, because
 from bnfold.gauge.settle import Settled, settle
+from bnfold.memory import REMEMBERED
 from bnfold.network import Network
-from bnfold.plan import Code, Decision, Form, Objective, Plan, Reason
+from bnfold.plan import Code, Decision, Form, Objective, Plan, Reason, step_name
 
 
 def solve(
@@ -24,13 +25,15 @@ def solve(
 
     Args:
         network: the facts.
-        withdrawn: operators that must stay, by name, with the reason that the ledger will give.
+        withdrawn: operators that must stay, by name, with the reason that the ledger will give; beside those that the
+            network remembers.
         objective: what the fold is for.
 
     Returns:
         A plan whose units satisfy every operator's equations.
     """
-    withdrawn = dict(withdrawn or {})
+    withdrawn = {**network.kept, **(withdrawn or {})}
+    lasting = set(network.kept)
     protected = fused.protected(network) if objective is Objective.LATENCY else {}
     withdrawn |= protected
     pinned = set(protected)
@@ -41,6 +44,7 @@ def solve(
         improve(search)
         blockers = search.grant(relaxed.dearest_first(network, search.units.wishes))
         search.keep_scalars()
+        lasting |= {candidate.node.name for candidate in search.refused if candidate.dead.any()}
         stiff = {candidate.node.name for candidate in search.refused if not candidate.keepable}
         if stiff:
             for name in stiff:
@@ -56,7 +60,7 @@ def solve(
         draft = _draft(network, search, settled)
         forms, unworthy = relaxed.chosen(network, draft, blockers, objective)
         if not unworthy:
-            return _decided(network, search, draft, forms, withdrawn, objective)
+            return _decided(network, search, draft, forms, withdrawn, objective, lasting)
         loose -= unworthy
         units = read(network, frozenset(pinned), relaxed.rules(network, loose))
 
@@ -86,6 +90,7 @@ def _decided(
     forms: Mapping[str, Form],
     withdrawn: Mapping[str, Reason],
     objective: Objective,
+    lasting: Set[str],
 ) -> Plan:
     into = absorbers(network, search.units, draft.units, draft.rewritten, frozenset(forms))
     reasons = {**withdrawn, **search.reasons}
@@ -112,4 +117,28 @@ def _decided(
         rewritten=draft.rewritten - all_forms.keys(),
         forms=all_forms,
         inside=left.inside,
+        remembered=_remembered(reasons, lasting, left, decisions),
     )
+
+
+def _remembered(
+    reasons: Mapping[str, Reason], lasting: Set[str], left: leftovers.Leftovers, decisions: Sequence[Decision]
+) -> Mapping[str, Reason]:
+    """What a second fold could not find again; what a run became stays for the reasons of all that it is made of.
+
+    Args:
+        reasons: why operators stay, by name.
+        lasting: names of some to remember whatever the reason is: those with dead channels, for which the way to remove
+            them depends on their neighbours.
+        left: what became of those that stay.
+        decisions: about all operators; those that no form leaves over are not remembered.
+    """
+    gone = {decision.node for decision in decisions if decision.removed}
+    found: dict[str, Reason] = {}
+    for name, reason in reasons.items():
+        host = left.hosts.get(name, name)
+        if host not in gone and (reason.code in REMEMBERED or name in lasting):
+            form = left.forms.get(host, ())
+            for stays in [step_name(host, form, step) for step in form] or [host]:
+                found.setdefault(stays, reason)
+    return found

@@ -11,10 +11,11 @@ import onnx_ir as ir
 from bnfold.affine import Array
 from bnfold.graph.bodies import graphs, remove_unused
 from bnfold.graph.facts import Facts
+from bnfold.graph.memory import name_lastingly, remember
 from bnfold.graph.quantized import copied, dequantized, is_constant, stored_type
 from bnfold.graph.tensors import constant_tensor, set_exact, take_over
 from bnfold.network import Computed, Constant, Node
-from bnfold.plan import Form, Plan, Step
+from bnfold.plan import Form, Plan, Step, step_name
 from bnfold.rewrite import CALLED, OutOfRangeError, new_constants, new_scales, role, rounded
 
 
@@ -36,6 +37,7 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> Mapping[str, str]:
         OutOfRangeError: a scale of a quantized weight would not be positive in the stored type.
     """
     editor = _Editor(model, facts, plan)
+    name_lastingly(facts.network, facts.nodes, plan.remembered)
     for node in facts.network.nodes:
         if node.name in plan.rewritten:
             editor.rewrite(node)
@@ -46,6 +48,7 @@ def apply_plan(model: ir.Model, facts: Facts, plan: Plan) -> Mapping[str, str]:
             editor.replace(node, plan.forms[node.name])
     remove_unused(model)
     editor.rename_changed()
+    remember(model, plan.remembered)
     return editor.holders()
 
 
@@ -209,7 +212,7 @@ class _Editor:
         position = site
         for step in form:
             last = step is form[-1]
-            name = site.name if last else f"{node.name}.{step.op.lower()}"
+            name = site.name if last else step_name(node.name, form, step)
             made = ir.Node("", step.op, [data], ir.convenience.convert_attributes(step.attributes), name=name)
             _put_after(position, made)
             for index, constant in step.constants.items():

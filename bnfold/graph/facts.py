@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from bnfold.gauge.rules.affine import elements
 from bnfold.graph.bodies import bodies
+from bnfold.graph.memory import recall
 from bnfold.graph.quantized import dequantized
 from bnfold.graph.shapes import UNKNOWN, Known, infer_shapes
 from bnfold.graph.tensors import FLOATS, constant_tensor, exact_of
@@ -60,6 +61,7 @@ class _Reader:
             tuple(self.nodes),
             tuple(self._tensor(value) for value in graph.inputs),
             tuple(self._tensor(value) for value in graph.outputs),
+            recall(self.model),
         )
         return Facts(network, self.sources)
 

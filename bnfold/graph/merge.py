@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from bnfold.graph.bodies import remove_unused
 from bnfold.graph.facts import Facts
+from bnfold.graph.memory import forget
 from bnfold.graph.tensors import constant_tensor, set_exact, take_over
 from bnfold.merge.evaluate import merged_constants
 from bnfold.merge.plan import Merge, MergePlan
@@ -23,6 +24,7 @@ def apply_merges(model: ir.Model, facts: Facts, plan: MergePlan) -> None:
     for merge in plan.merges:
         editor.merge(merge)
     remove_unused(model)
+    forget(model, {name for merge in plan.merges for name in merge.nodes})
 
 
 class _Editor:

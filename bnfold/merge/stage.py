@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bnfold.merge.plan import Code, MergePlan
@@ -10,15 +10,10 @@ from bnfold.plan import Code as Kept
 from bnfold.plan import Decision, Plan
 
 
-def kept_apart(plan: Plan, withdrawn: Iterable[str] = ()) -> Mapping[str, Code]:
-    """Nodes that no merge may take in: affine operators and merges that were withdrawn.
-
-    Args:
-        plan: what the first stage decided.
-        withdrawn: names of more nodes.
-    """
-    kept = [decision.node for decision in plan.decisions if decision.reason and decision.reason.code is Kept.WITHDRAWN]
-    return dict.fromkeys([*kept, *withdrawn], Code.WITHDRAWN)
+def kept_apart(plan: Plan) -> Mapping[str, Code]:
+    """Nodes that no merge may take in: affine operators and merges that were withdrawn, now or by an earlier fold."""
+    kept = [name for name, reason in plan.remembered.items() if reason.code is Kept.WITHDRAWN]
+    return dict.fromkeys(kept, Code.WITHDRAWN)
 
 
 def with_merges(plan: Plan, merging: MergePlan) -> Plan:
