@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 FULL_LIST = 24
 """Longer lists of what goes are grouped, unless the user asks for all of it."""
 
-RUNS = 4
-"""So many runs of channels are named."""
-
 FEW_KEPT = 8
 """The same for what stays, where every operator has a sentence."""
+
+RUNS = 4
+"""So many runs of channels are named."""
 
 
 def tables(decisions: Sequence[Decision], *, verbose: bool = False) -> list[RenderableType]:
@@ -74,12 +74,19 @@ def _with_form(name: str, decision: Decision) -> str:
 
 def _removed_grouped(decisions: Sequence[Decision]) -> Table:
     table = new_table("removed", "count", "first", "into")
-    groups: dict[str, list[Decision]] = defaultdict(list)
+    groups: dict[tuple[str, frozenset[str]], list[Decision]] = defaultdict(list)
+    names = {decision.node for decision in decisions}
     for decision in decisions:
-        groups[_kind(decision)].append(decision)
-    for kind, members in groups.items():
+        groups[_kind(decision), _forms(decision, names)].append(decision)
+    for (kind, _), members in groups.items():
         table.add_row(kind, str(len(members)), members[0].node, _into(members[0]))
     return table
+
+
+def _forms(decision: Decision, affine: set[str]) -> frozenset[str]:
+    """The forms that are there because of it; what other affine operators became is not."""
+    forms = [steps for name, steps in decision.forms.items() if name == decision.node or name not in affine]
+    return frozenset(" + ".join(steps) for steps in forms)
 
 
 def _kind(decision: Decision) -> str:

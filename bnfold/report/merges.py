@@ -24,7 +24,7 @@ def tables(plan: MergePlan, *, verbose: bool = False) -> list[RenderableType]:
         parts.append(_merged(plan.merges) if everything else _merged_grouped(plan.merges))
     if plan.near_misses:
         parts.append(_missed(plan.near_misses) if verbose else _missed_grouped(plan.near_misses))
-    return parts
+    return [padded for part in parts for padded in (part, "")]
 
 
 def _merged(merges: Sequence[Merge]) -> RenderableType:

@@ -43,6 +43,18 @@ def test_a_long_list_is_grouped_and_the_counts_add_up(count: int) -> None:
     assert len(text.splitlines()) < 20
 
 
+def test_a_long_list_tells_dearer_forms_apart() -> None:
+    dear = [
+        Decision(f"dear{i}", "BatchNormalization", False, (f"dear{i}",), forms={f"dear{i}": ("Conv",)}) for i in range(7)
+    ]
+    lines = shown([removed(f"bn{i}") for i in range(30)] + dear).splitlines()
+    assert [line.split()[:3] for line in lines if "BatchNormalization" in line] == [
+        ["BatchNormalization", "30", "bn0"],
+        ["BatchNormalization", "7", "dear0"],
+    ]
+    assert sum("Conv in its place" in line for line in lines) == 1
+
+
 def test_verbose_lists_all() -> None:
     text = shown([removed(f"bn{i}") for i in range(30)], verbose=True)
     assert len(re.findall(r"^bn\d+", text, re.MULTILINE)) == 30
