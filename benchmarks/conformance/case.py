@@ -24,6 +24,7 @@ class Case:
         build: writes the model.
         options: arguments of `Graph`.
         trains: whether it computes batch statistics, so that it has no inference result.
+        objective: what bnfold is asked for; other tools do what they always do.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Case:
     build: Build
     options: dict[str, Any] = field(default_factory=dict)
     trains: bool = False
+    objective: str = "latency"
 
     def model(self) -> onnx.ModelProto:
         """The model; the same bytes each time."""
@@ -45,8 +47,9 @@ class Case:
 class Group:
     """Collects cases of one idea; calling it registers one."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, objective: str = "latency") -> None:
         self.title = title
+        self.objective = objective
         self.cases: list[Case] = []
 
     def __call__(
@@ -65,7 +68,8 @@ class Group:
             if bool(least) != bool(why):
                 raise ValueError("say why something stays, and only then")
             label = name or build.__name__.strip("_").replace("_", "-")
-            self.cases.append(Case(label, self.title, description, least, why, build, options, trains))
+            case = Case(label, self.title, description, least, why, build, options, trains, self.objective)
+            self.cases.append(case)
             return build
 
         return register

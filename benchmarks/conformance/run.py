@@ -96,6 +96,7 @@ def main() -> None:
         models.mkdir(parents=True, exist_ok=True)
         for case in CASES:
             onnx.save(case.model(), models / f"{case.name}.onnx")
+            (models / f"{case.name}.objective").write_text(case.objective)
         on_runtime = {case.name: bool(_apart(runs_on_runtime, models / f"{case.name}.onnx")) for case in CASES}
         for tool in options.only:
             python = sys.executable if tool == "bnfold" else options.rivals
@@ -104,7 +105,13 @@ def main() -> None:
         "not_on_onnxruntime": [name for name, runs in on_runtime.items() if not runs],
         "judged_with": {name: version(name) for name in ("onnx", "onnxruntime", "numpy")},
         "cases": {
-            case.name: {"group": case.group, "description": case.description, "least": case.least, "why": case.why}
+            case.name: {
+                "group": case.group,
+                "description": case.description,
+                "least": case.least,
+                "why": case.why,
+                "objective": case.objective,
+            }
             for case in CASES
         },
         "tools": {tool: old[tool] for tool in TOOLS if tool in old},

@@ -4,7 +4,7 @@
 
 Needs `onnx` and the tool, nothing of bnfold unless that is the tool. The tool is imported once and then forked, so that
 a crash or a hang costs one model. For every MODELS/*.onnx it writes OUTPUTS/*.onnx, or says why not in
-OUTPUTS/outcomes.json.
+OUTPUTS/outcomes.json. MODELS/*.objective says what bnfold is asked for; the others have no such choice.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ Apply = Callable[[Path, Path], None]
 
 
 def _bnfold(source: Path, target: Path) -> None:
-    import_module("bnfold").fold(source, output=target, verify=False)
+    objective = source.with_suffix(".objective").read_text()
+    import_module("bnfold").fold(source, output=target, objective=objective, verify=False)
 
 
 def _onnxsim(source: Path, target: Path) -> None:

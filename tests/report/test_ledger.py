@@ -44,12 +44,12 @@ def test_a_long_list_is_grouped_and_the_counts_add_up(count: int) -> None:
 
 
 def test_a_long_list_tells_dearer_forms_apart() -> None:
-    dear = [
-        Decision(f"dear{i}", "BatchNormalization", False, (f"dear{i}",), forms={f"dear{i}": ("Conv",)}) for i in range(7)
-    ]
+    names = [f"dear{i}" for i in range(7)]
+    dear = [Decision(name, "BatchNormalization", False, (name,), forms={name: ("Conv",)}) for name in names]
+    dear.append(Decision("bn", "BatchNormalization", False, ("dear0", "conv"), forms={"dear0": ("Conv",)}))
     lines = shown([removed(f"bn{i}") for i in range(30)] + dear).splitlines()
     assert [line.split()[:3] for line in lines if "BatchNormalization" in line] == [
-        ["BatchNormalization", "30", "bn0"],
+        ["BatchNormalization", "31", "bn0"],
         ["BatchNormalization", "7", "dear0"],
     ]
     assert sum("Conv in its place" in line for line in lines) == 1

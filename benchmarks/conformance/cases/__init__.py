@@ -6,6 +6,7 @@ from benchmarks.conformance.cases import (
     bodies,
     channels,
     constants,
+    eliminate,
     linear_after,
     linear_before,
     movement,
@@ -33,5 +34,6 @@ MODULES = (
     types,
     channels,
     traps,
+    eliminate,
 )
 CASES: list[Case] = collect(module.case for module in MODULES)
