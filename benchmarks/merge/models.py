@@ -33,6 +33,9 @@ MODELS = (
 )
 """One network of every module of timm that implements `fuse` or `reparameterize`."""
 
+MEASURED = ("repvgg_a0", "mobileone_s0", "fastvit_t8")
+"""Those whose latency is measured unless others are named."""
+
 
 @dataclass(frozen=True)
 class Files:
