@@ -58,6 +58,7 @@ def test_json_alone_on_stdout(run: Run, net: Path) -> None:
             "scalar": False,
             "status": "removed",
             "into": ["conv1"],
+            "forms": {},
             "reason": None,
         }
     ]

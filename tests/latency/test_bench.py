@@ -21,8 +21,8 @@ def pretend(monkeypatch):
     asked = []
 
     def set_up(costs=(1.0,), *, blocks=30, control=1.0, block_seconds=0.1):
-        def call(target, *, timeout, contestants, feeds, threads, seconds, seed):
-            asked.append((target, timeout, threads, seconds, seed, contestants))
+        def call(target, *, limits, contestants, feeds, threads, seconds, seed):
+            asked.append((target, limits.timeout, threads, seconds, seed, contestants))
             rng = np.random.default_rng(seed)
 
             def samples(contestant, cost):
