@@ -8,6 +8,8 @@ A claim about a tensor follows in one of four ways from claims about earlier ten
 3. Region. All that lies between it and an earlier tensor makes one map, which one linear layer computes.
 4. Operator. The same operator writes both, and its rule lets the units pass (see `operators`).
 
+A Relu or Clip may also be stored as Max and Min by constants, if they clamp to the same interval (see `clamps`).
+
 Together, for every input: graph inputs are equal, each step follows, so graph outputs are equal. What cannot be
 proved is reported, and later steps are still looked at as if it held.
 """
@@ -21,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from bnfold.proof.certificate import Certificate
+from bnfold.proof.clamps import same_clamp, source_of_clamp
 from bnfold.proof.composed import Layout, scaled
 from bnfold.proof.equations import Measured, compare_affine, compare_composed, compare_linear
 from bnfold.proof.forms import IDENTITY, Affine, chain, same_growth
@@ -178,13 +181,14 @@ class _Walk:
 
     def _prove(self, node: Node, tensor: str, stored: str, units: Units) -> None:
         steps, twins = list(chain(self._original, tensor)), list(chain(self._folded, stored))
-        if self._by_affine(stored, steps, twins, units):
+        if self._by_affine(steps, twins, units):
             return
         (root, form), (twin_root, twin_form) = steps[-1], twins[-1]
         ours, theirs = layer(self._original, root), layer(self._folded, twin_root)
         if theirs is not None and ours is not None and self._stored_in(ours.source) == theirs.source:
             source = self._units(ours.source, theirs.source)
-            compare_linear(stored, (ours, form), (theirs, twin_form), source, units, self._measured)
+            bias = self._bias(twin_root) if len(twins) == 1 else ""  # what stands behind was rounded as well
+            compare_linear(bias, (ours, form), (theirs, twin_form), source, units, self._measured)
             return
         if theirs is None and stored in self._folded.writer and self._folded.writer[stored][0].op == "Conv":
             theirs, twin_root, twin_form = layer(self._folded, stored), stored, IDENTITY  # of one factor per channel
@@ -193,12 +197,14 @@ class _Walk:
             return
         if stored not in self._folded.writer:
             raise UnprovedError(f"{stored} is an input")
+        clamp, twin_clamp = source_of_clamp(self._original, tensor), source_of_clamp(self._folded, stored)
+        if clamp is not None and twin_clamp is not None and clamp.ops != twin_clamp.ops:
+            same_clamp(clamp, twin_clamp, self._units(clamp.source, twin_clamp.source), units)
+            return
         twin = self._folded.writer[stored][0]
         follows(Pair(self._original, self._folded, tensor, stored, node, twin, units, self._units))
 
-    def _by_affine(
-        self, name: str, steps: list[tuple[str, Affine]], twins: list[tuple[str, Affine]], units: Units
-    ) -> bool:
+    def _by_affine(self, steps: list[tuple[str, Affine]], twins: list[tuple[str, Affine]], units: Units) -> bool:
         """Whether both tensors are affine functions of an earlier pair; if so, the functions must agree."""
         forms = dict(reversed(twins))
         for source, form in steps[1:]:
@@ -206,7 +212,7 @@ class _Walk:
             if stored in forms:
                 shape = self._original.shape(source)
                 demand(same_growth(shape, form.shape, forms[stored].shape), "a constant changes the shape")
-                compare_affine(name, form, forms[stored], proved, units, self._measured)
+                compare_affine(form, forms[stored], proved, units, self._measured)
                 return True
         return False
 
@@ -217,8 +223,13 @@ class _Walk:
         layout = Layout.of(self._folded, twin, rounded=True)
         ours = compose(self._original, tensor, sources, replace(layout, rounded=False))
         theirs = compose(self._folded, root, {twin.source: ORIGINAL}, layout)
-        bias = self._folded.writer[root][0].input(2)
-        compare_composed((twin.name, bias), ours, scaled(theirs, behind, layout), units, layout, self._measured)
+        compare_composed(
+            (twin.name, self._bias(root)), ours, scaled(theirs, behind, layout), units, layout, self._measured
+        )
+
+    def _bias(self, root: str) -> str:
+        node = self._folded.writer[root][0]
+        return "" if node.op == "MatMul" else node.input(2)
 
     def _stored_in(self, tensor: str) -> str | None:
         return self._facts[tensor][0] if tensor in self._facts else None

@@ -55,7 +55,7 @@ class Measured:
         }
 
 
-def compare_affine(name: str, ours: Affine, theirs: Affine, x: Units, y: Units, measured: Measured) -> None:
+def compare_affine(ours: Affine, theirs: Affine, x: Units, y: Units, measured: Measured) -> None:
     """With X = S_x X' + T_x: a X + b = S_y (a' X' + b') + T_y, i.e. a S_x = S_y a' and a T_x + b = S_y b' + T_y.
 
     Raises:
@@ -65,13 +65,13 @@ def compare_affine(name: str, ours: Affine, theirs: Affine, x: Units, y: Units, 
     room = np.abs(y.scale) * theirs.scale_error
     _demand_close(want, have, room, 0.0, "the scale is not what the original computes")
     carried = ours.scale * x.shift
-    _compare_shift(name, ours, theirs, (carried, np.abs(carried)), y, measured)
+    _compare_shift("", ours, theirs, (carried, np.abs(carried)), y, measured)
 
 
 def compare_linear(
     name: str, ours: tuple[Linear, Affine], theirs: tuple[Linear, Affine], x: Units, y: Units, measured: Measured
 ) -> None:
-    """Two linear layers with affine maps behind them, as in `layers`.
+    """Two linear layers with affine maps behind them, as in `layers`; `name` is the folded bias, for the record.
 
     Raises:
         UnprovedError: they do not do the same in these units.

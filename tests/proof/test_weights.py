@@ -44,3 +44,9 @@ def test_the_next_number_is_too_far(steps: int, holds: bool) -> None:
         value[0, 0, 0, 0] = np.nextafter(value[0, 0, 0, 0], np.float32(steps * np.inf))
     fold.store("conv", 1, value)
     assert fold.proof().proved == holds
+
+
+def test_a_bias_has_its_distance_too() -> None:
+    fold = conv_bn()
+    bias = fold.node("conv").input[2]
+    assert 0 < fold.proof().measured.distances[bias] <= 0.5 + 1e-6
