@@ -26,7 +26,7 @@ test: $(VENV)/ready ## run the tests
 	$(BIN)/pytest -n 2
 
 fuzz: $(VENV)/ready ## give thousands of damaged files to the command
-	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.fuzz --record build/fuzz/results.json
 
 clean: ## remove what demo and test made
 	rm -rf $(VENV) build dist
