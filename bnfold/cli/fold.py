@@ -26,6 +26,7 @@ from bnfold.cli.proof_options import (
     Inputs,
     Mean,
     Memory,
+    Plot,
     Rtol,
     Size,
     Std,
@@ -80,6 +81,7 @@ def fold(
     timeout: Timeout = 600.0,
     memory: Memory = None,
     thorough: Thorough = False,
+    plot: Plot = None,
     seconds: Seconds = 10.0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace the output if it exists.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
@@ -102,7 +104,9 @@ def fold(
         "arch": arch,
         "trust": trust,
         "verify": verify,
-        "settings": parse_settings(atol, rtol, timeout, memory, thorough=thorough) if verify else None,
+        "settings": parse_settings(atol, rtol, timeout, memory, thorough=thorough, trace=plot is not None)
+        if verify
+        else None,
         "bench_seconds": seconds,
         "dry_run": dry_run,
         "force": force,
@@ -111,23 +115,33 @@ def fold(
     if len(sources) > 1 or sources[0].is_dir() or output.is_dir():
         if certificate is not None:
             raise UsageError("--certificate takes one model; fold the models one by one to get a certificate for each.")
+        if plot is not None:
+            raise UsageError("--plot takes one model; fold the models one by one to get a picture of each.")
         _many(sources, output, json_, jobs, bench=bool(bench), **options)
     else:
-        _one(sources[0], output, json_, verbose, bench=bench is not False, certificate=certificate, **options)
+        _one(sources[0], output, json_, verbose, plot, bench=bench is not False, certificate=certificate, **options)
 
 
-def _one(source: Path, output: Path, json_: str | None, verbose: bool, **options: Any) -> None:
+def _one(source: Path, output: Path, json_: str | None, verbose: bool, plot: Path | None, **options: Any) -> None:
     from bnfold import pipeline
     from bnfold.cli.output import progress, show
-    from bnfold.report import terminal
+    from bnfold.report import growth, terminal
     from bnfold.report.data import FoldDiffersError
 
+    if plot is not None:
+        if not options["verify"]:
+            raise UsageError("--plot draws what the proof found; leave out --no-verify.")
+        growth.check(plot)
     try:
         with progress() as tell:
             report = pipeline.fold(source, output=output, progress=tell, **options).report
     except FoldDiffersError as error:
+        if plot is not None and error.report.verification.sites:
+            growth.draw(error.report.verification, plot)
         show(terminal.fold_report(error.report, verbose=verbose), error.report.to_json(), json_)
         raise
+    if plot is not None:
+        growth.draw(report.verification, plot)
     show(terminal.fold_report(report, verbose=verbose, dry_run=options["dry_run"]), report.to_json(), json_)
 
 

@@ -45,6 +45,9 @@ Memory = Annotated[
     typer.Option("--memory", min=1, metavar="MIB", help="Memory that it may take; by default 90 % of the machine's."),
 ]
 Thorough = Annotated[bool, typer.Option("--thorough", help="Run every batch of inputs, however large the network is.")]
+Plot = Annotated[
+    Path | None, typer.Option("--plot", help="Draw the error of every tensor along the network (.svg, .png, .pdf).")
+]
 
 
 def parse_variants(inputs: list[str] | None) -> list[dict[str, tuple[int, ...]]]:
@@ -64,7 +67,13 @@ def parse_variants(inputs: list[str] | None) -> list[dict[str, tuple[int, ...]]]
 
 
 def parse_settings(
-    atol: list[str] | None, rtol: list[str] | None, timeout: float, memory: int | None, *, thorough: bool = False
+    atol: list[str] | None,
+    rtol: list[str] | None,
+    timeout: float,
+    memory: int | None,
+    *,
+    thorough: bool = False,
+    trace: bool = False,
 ) -> Settings:
     """Tolerances, limits, and whether every batch runs.
 
@@ -75,7 +84,9 @@ def parse_settings(
     from bnfold.verification import Settings, Tolerances
 
     limits = Limits(timeout, None if memory is None else memory << 20)
-    return Settings(Tolerances(_tolerance("--atol", atol), _tolerance("--rtol", rtol)), limits, thorough=thorough)
+    return Settings(
+        Tolerances(_tolerance("--atol", atol), _tolerance("--rtol", rtol)), limits, trace, thorough=thorough
+    )
 
 
 def parse_preprocess(mean: str | None, std: str | None, size: str | None) -> Preprocess | None:

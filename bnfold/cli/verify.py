@@ -14,6 +14,7 @@ from bnfold.cli.proof_options import (
     Inputs,
     Mean,
     Memory,
+    Plot,
     Rtol,
     Size,
     Std,
@@ -38,9 +39,7 @@ def verify(
     timeout: Timeout = 600.0,
     memory: Memory = None,
     thorough: Thorough = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw the error of every tensor along the network (.svg, .png, .pdf).")
-    ] = None,
+    plot: Plot = None,
     json_: Json = None,
     certificate: Annotated[
         Path | None, typer.Option("--certificate", help="Check this proof of `fold` instead of running anything.")

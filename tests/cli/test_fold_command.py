@@ -151,3 +151,23 @@ def test_bench_compares_the_models_it_is_given(run: Run, net: Path, tmp_path: Pa
     found = json.loads((tmp_path / "r.json").read_text())
     assert [c["name"] for c in found["contestants"]] == [str(net), "out.onnx"] * 2
     assert all(np.isfinite(c["run"]["p50"]) and c["run"]["p50"] > 0 for c in found["contestants"])
+
+
+def test_a_picture_of_the_proof(run: Run, net: Path, tmp_path: Path) -> None:
+    done = run("fold", net, "-o", "out.onnx", "--no-bench", "--plot", "growth.svg")
+    assert done.returncode == 0, done.stderr
+    assert "<svg" in (tmp_path / "growth.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--plot", "growth.txt"], "must end in .svg"),
+        (["--plot", "growth.svg", "--no-verify"], "--plot draws what the proof found; leave out --no-verify."),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn(run: Run, net: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
+    done = run("fold", net, "-o", "out.onnx", "--no-bench", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert not (tmp_path / "out.onnx").exists()

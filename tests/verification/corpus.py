@@ -49,6 +49,17 @@ def norms(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
     return {writers[node.input[0]]: node for node in model.graph.node if node.op_type == "BatchNormalization"}
 
 
+def deep(scale: float) -> onnx.ModelProto:
+    """Thirty convolutions with batch normalizations in residual blocks; the largest output is about `scale`."""
+    stream = 100
+    net = Net(seed=9)
+    x = net.relu(net.bn(net.conv(net.input(1, 3, 12, 12), 8)))
+    for _ in range(14):
+        y = net.relu(net.bn(net.conv(x, 8)))
+        x = net.node("Add", x, net.bn(net.conv(y, 8)))
+    return net.model(net.bn(net.conv(x, 8), gamma=np.full(8, scale / stream), beta=np.zeros(8), mean=np.zeros(8)))
+
+
 @dataclass(frozen=True)
 class Tampered:
     """`change` edits a folded model in place; `node` is where."""
