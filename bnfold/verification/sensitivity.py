@@ -85,6 +85,7 @@ def explained(
                 if np.isfinite(error):
                     bound[name] = max(bound[name], SAFETY * error)
             advance(batch.elements)
+        del moved  # its weights, before the next draw makes its own
     return bounds
 
 
