@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bnfold.pipeline import fold as fold
     from bnfold.pipeline import inspect as inspect
     from bnfold.report.data import FoldResult as FoldResult
+    from bnfold.sources.folded import load as load
     from bnfold.sources.raw_images import RawImages as RawImages
 
 _HOMES = {
@@ -24,11 +25,12 @@ _HOMES = {
     "fold": "pipeline",
     "fold_many": "many",
     "inspect": "pipeline",
+    "load": "sources.folded",
     "verify": "judge",
     "verify_certificate": "judge",
 }
 
-__all__ = ["FoldResult", "RawImages", "bench", "fold", "fold_many", "inspect", "verify", "verify_certificate"]
+__all__ = ["FoldResult", "RawImages", "bench", "fold", "fold_many", "inspect", "load", "verify", "verify_certificate"]
 
 
 def __getattr__(name: str) -> Any:

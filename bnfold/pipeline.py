@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import onnx_ir as ir
@@ -31,6 +29,11 @@ from bnfold.withdraw import Withdrawn, until_proven
 
 if TYPE_CHECKING:
     from bnfold.verification import Preprocess, Settings
+
+PYTORCH = (".pt2", ".safetensors")
+"""Outputs that hold a folded PyTorch model."""
+
+BENCH_SECONDS = 10.0
 
 
 def inspect(
@@ -89,7 +92,7 @@ def fold(
     verify: bool = True,
     settings: Settings | None = None,
     bench: bool = False,
-    bench_seconds: float = 10.0,
+    bench_seconds: float = BENCH_SECONDS,
     certificate: str | Path | None = None,
     dry_run: bool = False,
     force: bool = False,
@@ -102,8 +105,9 @@ def fold(
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
         example_inputs: a tensor, or a tuple of tensors, that an `nn.Module` takes, batch first. With it and without
             `output` the result is an `nn.Module`; of the other arguments only `merge` and `objective` then matter.
-        output: the ONNX file to write, or, of a PyTorch model, the exported program (.pt2), which is proved in PyTorch
-            and takes of the arguments below only shapes, arch, trust, dry_run and force; None returns the model only.
+        output: the ONNX file to write, or, of a PyTorch model, the exported program (.pt2) or weights (.safetensors)
+            that `bnfold.load` reads; these are proved in PyTorch, and what only ONNX has a use for is refused. None
+            returns the model only.
         shapes: input shapes by name, batch first; needed for a module where nothing else tells them.
         more_shapes: further shapes to prove with, such as other batch sizes.
         data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`; or a folder
@@ -157,11 +161,34 @@ def fold(
             return fold_in_torch(source, example_inputs, merge=merge, objective=how.objective)
         shapes = shapes_of(source, example_inputs)
     target = None if output is None else Path(output)
-    if target is not None and target.suffix.lower() == ".pt2":
-        from bnfold.outgoing.program import fold_to_program
+    if target is not None and target.suffix.lower() in PYTORCH:
+        from bnfold.verification import Settings
+
+        _refuse_onnx_options(
+            target,
+            {
+                "another --input shape": bool(more_shapes),
+                "--data": data is not None,
+                "--mean, --std and --size": preprocess is not None,
+                "--freeze-inputs": freeze_inputs,
+                "--normalize, --input-layout and --input-dtype": images is not None,
+                "--opset": opset is not None,
+                "--precision": precision is not None,
+                "--simplify": simplify,
+                "--external-data": external_data,
+                "--no-verify": not verify,
+                "tolerances, limits, --thorough and --plot": settings is not None and settings != Settings(),
+                "--certificate": certificate is not None,
+                "--bench and --seconds": bench or bench_seconds != BENCH_SECONDS,
+            },
+        )
+        from bnfold.outgoing.pytorch import fold_to_pytorch
 
         tell("folding in PyTorch")
-        return fold_to_program(source, target, shapes, Reading(arch, trust), force=force, dry_run=dry_run)
+        reading = Reading(arch, trust)
+        return fold_to_pytorch(
+            source, target, shapes, reading, merge=merge, objective=how.objective, force=force, dry_run=dry_run
+        )
     if target is not None and not dry_run:
         save.check_output(target, force=force)
     tell("reading the model")
@@ -169,7 +196,7 @@ def fold(
         sources.opened(source, shapes, Reading(arch, trust)) as given,
         taking(given, images) as opened,
         at_fault(opened.path),
-        _workplace(target, dry_run) as staged,
+        save.workplace(target, dry_run=dry_run) as staged,
     ):
         fed = verify or bench or simplify or precision is not None
         inputs = proving.inputs_of(opened, more_shapes, data, preprocess) if fed else proving.Inputs([], None)
@@ -224,15 +251,13 @@ def _objective(given: Objective | str) -> Objective:
         raise UsageError(f"objective={given!r} is unknown; it is {known}.") from None
 
 
-def _workplace(target: Path | None, dry_run: bool) -> AbstractContextManager[Path]:
-    """Where the folded file is built: beside the output if there will be one, in a temporary folder otherwise."""
-    return _temporary() if target is None or dry_run else save.staging(target)
-
-
-@contextmanager
-def _temporary() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="bnfold-") as folder:
-        yield Path(folder, "folded.onnx")
+def _refuse_onnx_options(target: Path, given: Mapping[str, bool]) -> None:
+    refused = ", ".join(option for option, is_given in given.items() if is_given)
+    if refused:
+        raise UsageError(
+            f"A {target.suffix} output is folded and proved in PyTorch, where there is no use for {refused}: leave "
+            "that out, or write .onnx."
+        )
 
 
 def _report(source: Source, output: Path | None, folded: Folded, how: How, verification: Verification) -> FoldReport:

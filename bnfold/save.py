@@ -51,6 +51,17 @@ def staging(path: Path) -> Iterator[Path]:
         yield Path(folder, path.name)
 
 
+@contextmanager
+def workplace(path: Path | None, *, dry_run: bool = False) -> Iterator[Path]:
+    """Where a file is built: beside `path` if it is to go there, in a temporary folder otherwise."""
+    if path is not None and not dry_run:
+        with staging(path) as staged:
+            yield staged
+        return
+    with TemporaryDirectory(prefix="bnfold-") as folder:
+        yield Path(folder, path.name if path is not None else "folded.onnx")
+
+
 def write(model: ir.Model, path: Path, *, external: bool = False) -> None:
     """Serialize a model, with its weights in `path.data` if they do not fit one file or `external` asks for it.
 

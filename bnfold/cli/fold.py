@@ -42,9 +42,21 @@ from bnfold.plan import Objective
 
 def fold(
     sources: Annotated[
-        list[Path], typer.Argument(help="An .onnx file or PyTorch .pt/.pth checkpoint; or several, or folders of them.")
+        list[Path],
+        typer.Argument(
+            help="An .onnx file, or a PyTorch .pt/.pth/.pt2/.safetensors file: module, state dict, TorchScript or "
+            "exported program. Several, or folders of them, are written to a folder."
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The ONNX file to write; a folder for several.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The .onnx file to write; of a PyTorch model also a .pt2 program or .safetensors weights. "
+            "A folder for several.",
+        ),
+    ],
     input_: Inputs = None,
     data: Data = None,
     mean: Mean = None,
@@ -73,7 +85,7 @@ def fold(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, prove and measure, but write nothing.")] = False,
     verify: Annotated[bool, typer.Option(help="Prove that the model computes the same.")] = True,
     bench: Annotated[
-        bool | None, typer.Option(help="Measure latency before and after.", show_default="bench one model, not several")
+        bool | None, typer.Option(help="Measure latency before and after.", show_default="bench one .onnx, not several")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Models at a time; -1 is one per processor.")] = -1,
     atol: Atol = None,
@@ -119,7 +131,8 @@ def fold(
             raise UsageError("--plot takes one model; fold the models one by one to get a picture of each.")
         _many(sources, output, json_, jobs, bench=bool(bench), **options)
     else:
-        _one(sources[0], output, json_, verbose, plot, bench=bench is not False, certificate=certificate, **options)
+        measured = bench is not False if output.suffix.lower() == ".onnx" else bool(bench)
+        _one(sources[0], output, json_, verbose, plot, bench=measured, certificate=certificate, **options)
 
 
 def _one(source: Path, output: Path, json_: str | None, verbose: bool, plot: Path | None, **options: Any) -> None:

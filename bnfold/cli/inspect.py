@@ -25,7 +25,7 @@ from bnfold.plan import Objective
 
 
 def inspect(
-    source: Annotated[Path, typer.Argument(help="An .onnx file, or a PyTorch .pt/.pth checkpoint.")],
+    source: Annotated[Path, typer.Argument(help="An .onnx file, or a PyTorch file as `fold` reads it.")],
     input_: Input = None,
     json_: Json = None,
     freeze_inputs: FreezeInputs = False,

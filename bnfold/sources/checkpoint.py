@@ -53,7 +53,7 @@ def read_checkpoint(
     from bnfold.sources.screening import kind_of
 
     if path.suffix.lower() == ".safetensors":
-        return _from_state(path, *_safetensors(path), shapes, arch)
+        return _from_safetensors(path, shapes, arch, trust=trust)
     kind = kind_of(path)
     if kind == "torchscript":
         return _from_script(path, shapes, trust=trust)
@@ -135,13 +135,35 @@ def _with_shape(
     return Checkpoint(module, f"{description}, input {'x'.join(map(str, shape[1:]))}{assumed}", {"": shape}, module)
 
 
-def _safetensors(path: Path) -> tuple[dict[str, torch.Tensor], tuple[int, ...] | None]:
+def _from_safetensors(
+    path: Path, shapes: Mapping[str, tuple[int, ...]] | None, arch: str | None, *, trust: bool
+) -> Checkpoint:
+    from bnfold.sources.folded import METADATA, read_configuration, rebuild
+
+    state, metadata = read_safetensors(path)
+    if METADATA not in metadata:
+        return _from_state(path, state, None, shapes, arch)
+    configuration = read_configuration(metadata[METADATA], path)
+    module = rebuild(configuration, state, path, arch=arch, trust=trust)
+    known = shapes or configuration.input_shapes
+    given = ", ".join("x".join(map(str, shape[1:])) for shape in known.values())
+    return Checkpoint(module, f"folded weights of {configuration.name}, input {given}", known, module)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
+    """The tensors of a .safetensors file, and its metadata.
+
+    Raises:
+        SourceError: it is missing or damaged.
+        MissingExtraError: the library that reads it is not installed.
+    """
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError:
         raise MissingExtraError("Reading a .safetensors file", "torch") from None
     try:
         with safe_open(path, framework="pt") as archive:
-            return {name: archive.get_tensor(name) for name in archive.keys()}, None  # noqa: SIM118 - no mapping
+            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 - no mapping
+            return tensors, archive.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise SourceError(f"{path} is not a safetensors file, or it is damaged: {error}.") from None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from bnfold.zoo.unwrap import unwrap_state_dict
 _COUNTER = "num_batches_tracked"
 _FAMILY = re.compile(r"(conv1|bn1|bn|fc|layer\d+)\.")
 _BLOCK = re.compile(r"layer(\d+)\.(\d+)\.")
+_NETS: dict[str, Any] = {net.__name__: net for net in (ResNet, PreActResNet)}
+_BLOCKS: dict[str, Any] = {b.__name__: b for b in (BasicBlock, Bottleneck, PreActBasicBlock, PreActBottleneck)}
 
 
 def recognize(checkpoint: Mapping[str, object], *, eps: float = 1e-5) -> ResNet | PreActResNet:
@@ -39,9 +41,7 @@ def recognize(checkpoint: Mapping[str, object], *, eps: float = 1e-5) -> ResNet 
         SourceError: not of this family; the message names a key that does not fit.
     """
     tensors = unwrap_state_dict(checkpoint)
-    # On the meta device no weight is drawn or stored, so the net costs nothing until it is loaded.
-    with torch.device("meta"):
-        model = _build(tensors, eps)
+    model = from_settings(settings_of(tensors, eps=eps))
     _compare(model, tensors)
     # A bare state dict carries no version, which lets BNs saved before torch 0.4.1 do without their counters.
     copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
@@ -49,7 +49,16 @@ def recognize(checkpoint: Mapping[str, object], *, eps: float = 1e-5) -> ResNet 
     return model.eval()
 
 
-def _build(tensors: Mapping[str, Tensor], eps: float) -> ResNet | PreActResNet:
+def settings_of(tensors: Mapping[str, Tensor], *, eps: float = 1e-5) -> dict[str, Any]:
+    """What `from_settings` builds the net of: its class, its block and the arguments of its constructor, as plain data.
+
+    Args:
+        tensors: a bare state dict.
+        eps: of every BN.
+
+    Raises:
+        SourceError: not of this family.
+    """
     stem, stem_width, in_channels = _stem(tensors)
     layers = _blocks_per_stage(tensors)
     bottleneck = "layer1.0.conv3.weight" in tensors
@@ -60,32 +69,37 @@ def _build(tensors: Mapping[str, Tensor], eps: float) -> ResNet | PreActResNet:
         _refuse(f"`layer{widths.index(0) + 1}.0.{last}.weight` has too few channels for a bottleneck")
     groups, width_per_group = _grouping(tensors, widths[0]) if bottleneck else (1, 64)
     num_classes, _ = _shape(tensors, "fc.weight", 2)
-    if "bn.weight" in tensors:
-        return PreActResNet(
-            PreActBottleneck if bottleneck else PreActBasicBlock,
-            layers,
-            num_classes=num_classes,
-            in_channels=in_channels,
-            stem=stem,
-            stem_width=stem_width,
-            widths=widths,
-            groups=groups,
-            width_per_group=width_per_group,
-            eps=eps,
-        )
-    return ResNet(
-        Bottleneck if bottleneck else BasicBlock,
-        layers,
-        num_classes=num_classes,
-        in_channels=in_channels,
-        stem=stem,
-        stem_width=stem_width,
-        widths=widths,
-        groups=groups,
-        width_per_group=width_per_group,
-        avg_down=any(name.endswith(".downsample.1.weight") and t.ndim == 4 for name, t in tensors.items()),
-        eps=eps,
-    )
+    preact = "bn.weight" in tensors
+    settings = {
+        "net": "PreActResNet" if preact else "ResNet",
+        "block": ("PreAct" if preact else "") + ("Bottleneck" if bottleneck else "BasicBlock"),
+        "layers": layers,
+        "num_classes": num_classes,
+        "in_channels": in_channels,
+        "stem": stem,
+        "stem_width": stem_width,
+        "widths": widths,
+        "groups": groups,
+        "width_per_group": width_per_group,
+        "eps": eps,
+    }
+    if preact:
+        return settings
+    averages = any(name.endswith(".downsample.1.weight") and t.ndim == 4 for name, t in tensors.items())
+    return settings | {"avg_down": averages}
+
+
+def from_settings(settings: Mapping[str, Any]) -> ResNet | PreActResNet:
+    """The net of these settings on the meta device, where no weight is drawn or stored.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are not as `settings_of` makes them.
+    """
+    arguments = dict(settings)
+    net, block = _NETS[arguments.pop("net")], _BLOCKS[arguments.pop("block")]
+    with torch.device("meta"):
+        model: ResNet | PreActResNet = net(block, **arguments)
+    return model
 
 
 def _stem(tensors: Mapping[str, Tensor]) -> tuple[Stem, int, int]:
