@@ -10,7 +10,6 @@ from bnfold import RawImages
 from bnfold.errors import UsageError
 from bnfold.isolation import Limits
 from bnfold.verification import Preprocess, Settings
-from tests.cli.conftest import MODELS, Run
 from tests.outgoing.test_weights import Twins
 from tests.sources.forms import SHAPE, net
 
@@ -33,7 +32,7 @@ HEEDED = {"shapes", "merge", "objective", "arch", "trust", "dry_run", "force"}
 ELSEWHERE = {"source", "example_inputs", "output", "certificate", "keep_model", "progress"}
 
 
-def test_every_option_is_of_one_kind() -> None:
+def test_every_option_is_of_one_kind():
     assert set(inspect.signature(bnfold.fold).parameters) == REFUSED.keys() | HEEDED | ELSEWHERE
 
 
@@ -70,16 +69,3 @@ def test_a_dry_run_writes_nothing_and_still_refuses(tmp_path):
     with pytest.raises(UsageError, match="--no-merge"):
         bnfold.fold(Twins(), torch.rand(SHAPE), output=tmp_path / "x.safetensors", arch=arch, dry_run=True)
     assert not list(tmp_path.iterdir())
-
-
-def test_the_command_writes_weights_and_judges_them(run: Run, tmp_path):
-    source = MODELS / "resnet20_digits.pt"
-    done = run("fold", source, "-o", "folded.safetensors")
-    assert done.returncode == 0, done.stderr
-    assert "Wrote folded.safetensors" in done.stdout
-    done = run("verify", source, "folded.safetensors")
-    assert done.returncode == 0, done.stderr
-    done = run("fold", source, "-o", "again.safetensors", "--data", MODELS / "digits_test.npz", "--bench")
-    assert done.returncode == 2
-    assert "no use for --data, --bench" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["folded.safetensors"]
