@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -47,7 +47,9 @@ def staging(path: Path) -> Iterator[Path]:
         owner = left.name.removeprefix(_FOLDER).partition("-")[0]
         if owner.isdecimal() and not _alive(int(owner)):
             rmtree(left, ignore_errors=True)
-    with TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", dir=path.parent) as folder:
+    with ExitStack() as stack:
+        with _uninterrupted():  # between the folder's being there and somebody's knowing of it
+            folder = stack.enter_context(TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", dir=path.parent))
         yield Path(folder, path.name)
 
 

@@ -5,8 +5,10 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -176,3 +178,17 @@ def test_small_models_stay_in_one_file(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.undo()
     save.write(ir.from_proto(small_net()), tmp_path / "b.onnx")
     assert not (tmp_path / "b.onnx.data").exists()
+
+
+def test_an_interrupt_while_the_folder_is_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = tempfile.mkdtemp
+
+    def interrupted(*arguments: Any, **options: Any) -> str:
+        folder = make(*arguments, **options)
+        signal.raise_signal(signal.SIGINT)
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", interrupted)
+    with pytest.raises(KeyboardInterrupt), save.staging(tmp_path / "out.onnx"):
+        pass
+    assert list(tmp_path.iterdir()) == []

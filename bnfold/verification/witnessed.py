@@ -41,8 +41,9 @@ def with_witness(found: Verification, original: Path, witness: Witness, batches:
     try:
         reference = Reference(load(original))
         made = [reference.run(batch.feeds) for batch in batches]
-    except Float64Error:
-        return found
+    except Float64Error as error:
+        sentence = f"The ONNX model was not compared with the module it was made of: {error}"
+        return replace(found, sentences=(*found.sentences, sentence))
     seen = [dict(zip(outputs, witness.outputs(b.feeds), strict=True)) for b, outputs in zip(batches, made, strict=True)]
     bounds = [dict.fromkeys(outputs, witness.bound) for outputs in made]
     module = worst(compared(batches, seen, made, bounds, Tolerances()))
