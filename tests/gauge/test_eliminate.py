@@ -192,6 +192,12 @@ def test_a_run_of_leftovers_is_one_depthwise_convolution():
     assert {decision.into for decision in folded.plan.decisions} == {(folded.plan.decisions[-1].node,)}
 
 
+def test_a_constant_minus_x_is_a_depthwise_convolution():
+    net = Net()
+    x = net.node("Sub", net.normal(3, 1, 1), net.node("Sigmoid", net.input(2, 3, 4, 4)))
+    assert operators(eliminated(net, net.node("Sigmoid", x))) == ["Sigmoid", "Conv", "Sigmoid"]
+
+
 def test_a_channel_that_is_dead_is_no_obstacle():
     net = Net()
     x = net.node("Sigmoid", net.input(2, 3, 4, 4))

@@ -142,6 +142,18 @@ def mirrored_input(net):
 
 
 @leaves(0)
+def constant_minus_x_per_channel(net):
+    x = net.node("Sub", net.random.normal(size=(4, 1, 1)), net.conv(net.input(2, 3, 6, 6), 4))
+    return net.conv(net.node("Sub", 1.0, net.relu(x)), 4, pads=[0] * 4)
+
+
+@leaves(1)
+def constant_minus_x_between_sigmoids(net):
+    x = net.node("Sub", net.random.normal(size=(3, 1, 1)), net.node("Sigmoid", net.input(2, 3, 6, 6)))
+    return net.node("Sigmoid", x)
+
+
+@leaves(0)
 def layer_scale(net):
     x = net.input(1, 4, 5, 5)
     for _ in range(2):
