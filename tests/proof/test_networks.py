@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 
-from bnfold.gauge import rules
+from bnfold.gauge import relaxed, rules
 from tests.gauge.steps import STEPS
 from tests.gauge.test_contract import networks
 from tests.graph.detectors import DETECTORS
@@ -34,6 +34,7 @@ def test_what_a_wrong_rule_makes_is_refused(monkeypatch: pytest.MonkeyPatch, nam
     """The solver with one wrong rule, on networks where that shows: the checker knows no such rule."""
     op, wrong = MUTATIONS[name]
     monkeypatch.setitem(rules.TABLE, op, wrong)
+    monkeypatch.delitem(relaxed.TABLE, op, raising=False)
     seen = 0
     for detector in detectors_with(op):
         net = Net()
