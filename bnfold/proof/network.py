@@ -180,11 +180,8 @@ class Network:
             kind = self._types[name][0] if hasattr(self, "_types") and name in self._types else None
             kind = kind or helper.np_dtype_to_tensor_dtype(value.dtype)
             if value.size <= _SMALL:
-                graph.initializer.append(
-                    helper.make_tensor(
-                        name, kind, value.shape, value.astype(helper.tensor_dtype_to_np_dtype(kind)).tobytes(), raw=True
-                    )
-                )
+                stored = value.astype(helper.tensor_dtype_to_np_dtype(kind))
+                graph.initializer.append(numpy_helper.from_array(stored, name))
             else:
                 graph.input.append(helper.make_tensor_value_info(name, kind, value.shape))
         for proto, node in zip(self._proto.node, self.nodes, strict=True):

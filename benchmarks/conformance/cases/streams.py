@@ -123,7 +123,7 @@ def repvgg(g: Graph) -> None:
     g.out(g.conv(x, 6, 4))
 
 
-@case("a RepVGG unit between an activation and an output", 1, "the identity branch joins fixed units by its BN")
+@case("a RepVGG unit between an activation and an output: its three branches are one convolution")
 def repvgg_alone(g: Graph) -> None:
     x = g.op("Sigmoid", _stem(g))
     y = g.op("Add", g.bn(g.conv(x, 6, 6, 3, pad=1), 6), g.bn(g.conv(x, 6, 6), 6))
@@ -144,7 +144,7 @@ def layer_scale_tokens(g: Graph) -> None:
     g.out(g.op("Add", x, y))
 
 
-@case("a mixer: x + gamma * (BN(mix(x)) - BN(x))", 1, "x meets itself with another scale")
+@case("a mixer: x + gamma * (BN(mix(x)) - BN(x)), all of it one convolution")
 def repmixer(g: Graph) -> None:
     x = _stem(g)
     mixed = g.bn(g.conv(x, 6, 6, 3, pad=1, group=6), 6)
