@@ -2,8 +2,11 @@
 
 Storing exact weights in float32 moves each by at most half a unit in the last place. How far that moves an
 output depends on the network, so it is measured: seeded draws move every weight by a uniform amount in that
-range, and SAFETY times the largest movement seen is what a correctly rounded file may show. The largest counts over
-all batches: on one batch a Relu close to its kink makes a draw in four move an output six times as far as the others.
+range, and SAFETY times the largest movement seen is what a correctly rounded file may show. On ResNet-20 with
+10 outputs the rounded file itself moved its outputs 0.9 to 1.2 times as far as single draws.
+
+On one batch few draws can all be lucky: eight draws moved an output of the trained ResNet-20 v2 by 4e-8 to 4e-7. So
+what other batches show counts as well, up to BORROWED times a batch's own.
 """
 
 import zlib
@@ -18,6 +21,7 @@ from bnfold.verification.precision import Array, Dtype, rounded_like, ulp
 from bnfold.verification.reference import Parameters, Reference
 
 SAFETY = 4.0
+BORROWED = 4.0
 DRAWS = 3
 Outputs = dict[str, Array]
 
@@ -65,7 +69,9 @@ def explained(
     base: Sequence[Outputs],
     advance: Callable[[float], None] = lambda _: None,
 ) -> list[dict[str, float]]:
-    """Per batch and output, SAFETY times the largest relative movement of that output over all draws and batches.
+    """Per batch and output, SAFETY times the largest relative movement over the draws.
+
+    That movement is at least the largest of any batch, but for that it grows to no more than BORROWED times its own.
 
     A draw that changes a shape or makes a value infinite says nothing and is left out.
 
@@ -76,17 +82,18 @@ def explained(
         base: its outputs for each batch with unmoved weights.
         advance: told how many elements of input went through a model.
     """
-    bound = {name: 0.0 for outputs in base for name in outputs}
+    bounds = [dict.fromkeys(outputs, 0.0) for outputs in base]
     for parameters in draws:
         moved = Reference(model, parameters)
-        for batch, outputs in zip(batches, base, strict=True):
+        for batch, outputs, bound in zip(batches, base, bounds, strict=True):
             for name, value in moved.run(batch.feeds).items():
                 error = relative_error(outputs[name], value)
                 if np.isfinite(error):
                     bound[name] = max(bound[name], SAFETY * error)
             advance(batch.elements)
         del moved  # its weights, before the next draw makes its own
-    return [{name: bound[name] for name in outputs} for outputs in base]
+    largest = {name: max(bound.get(name, 0.0) for bound in bounds) for bound in bounds for name in bound}
+    return [{name: min(largest[name], BORROWED * own) for name, own in bound.items()} for bound in bounds]
 
 
 def _half_ulp_noise(name: str, values: Array, dtype: Dtype, draw: int) -> Array:

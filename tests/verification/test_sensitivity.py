@@ -1,11 +1,13 @@
 """What moved weights do to outputs."""
 
 import numpy as np
+import onnx
 from bn_nets import Net, as_ir, single
+from onnx import TensorProto, helper, numpy_helper
 
-from bnfold.verification import Reference, make_batches, specs_of
+from bnfold.verification import Batch, Reference, make_batches, specs_of
 from bnfold.verification.precision import ulp
-from bnfold.verification.sensitivity import every_weight, explained, relative_error, rewritten_weights
+from bnfold.verification.sensitivity import BORROWED, every_weight, explained, relative_error, rewritten_weights
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -51,3 +53,22 @@ def test_integers_count_what_differs():
     assert relative_error(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 9])) == 0.25
     assert relative_error(np.array([1]), np.array([1, 2])) == np.inf
     assert relative_error(np.array([], int), np.array([], int)) == 0
+
+
+def test_a_lucky_batch_borrows_from_the_others_but_not_without_end():
+    """In w x + 1 a moved weight counts by its share: large inputs show more than small ones."""
+    nodes = [helper.make_node("Mul", ["x", "w"], ["t"]), helper.make_node("Add", ["t", "one"], ["y"])]
+    weights = {"w": np.array([1 / 3], np.float32), "one": np.ones(1, np.float32)}
+    info = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    graph = helper.make_graph(
+        nodes, "g", [info], [onnx.ValueInfoProto(name="y")], [numpy_helper.from_array(w, n) for n, w in weights.items()]
+    )
+    model = as_ir(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8))
+    batches = [Batch(str(x), {"x": np.array([x], np.float32)}) for x in (1e6, 2.0, 1e-3, 0.0)]
+    base = [Reference(model).run(b.feeds) for b in batches]
+    alone = [explained(model, [every_weight(0)], [b], [o])[0]["y"] for b, o in zip(batches, base, strict=True)]
+    large, medium, small, none = (bound["y"] for bound in explained(model, [every_weight(0)], batches, base))
+    assert large == alone[0] == max(alone)
+    assert medium == large > alone[1]
+    assert small == BORROWED * alone[2] < large
+    assert none == 0
