@@ -21,6 +21,7 @@ def blocks(language: str) -> list[str]:
 @pytest.mark.parametrize("command", [line for block in blocks("bash") for line in block.splitlines()])
 def test_readme_commands(command: str, tmp_path: Path, folded: Path) -> None:
     command = command.replace("build/folded.onnx", str(folded)).replace("models/", f"{ROOT}/models/")
+    command = command.replace("build/", f"{tmp_path}/")
     program, *arguments = command.split()
     assert program == "bnfold"
     if arguments[0] == "fold":
