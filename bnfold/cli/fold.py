@@ -138,13 +138,14 @@ def fold(
 def _one(source: Path, output: Path, json_: str | None, verbose: bool, plot: Path | None, **options: Any) -> None:
     from bnfold import pipeline
     from bnfold.cli.output import progress, show
-    from bnfold.report import growth, terminal
+    from bnfold.report import terminal
     from bnfold.report.data import FoldDiffersError
+    from bnfold.report.plots import growth, style
 
     if plot is not None:
         if not options["verify"]:
             raise UsageError("--plot draws what the proof found; leave out --no-verify.")
-        growth.check(plot)
+        style.check(plot)
     try:
         with progress() as tell:
             report = pipeline.fold(source, output=output, progress=tell, **options).report

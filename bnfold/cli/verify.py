@@ -51,14 +51,14 @@ def verify(
     from bnfold.cli.output import progress, show
     from bnfold.errors import NotEquivalentError
     from bnfold.judge import verify as judge
-    from bnfold.report import growth
+    from bnfold.report.plots import growth, style
     from bnfold.report.verdict import verification as told
 
     if certificate is not None:
         _check(reference, candidate, certificate, input_, json_)
         return
     if plot is not None:
-        growth.check(plot)
+        style.check(plot)
     shapes, *more = parse_variants(input_)
     settings = parse_settings(atol, rtol, timeout, memory, thorough=thorough)
     with progress() as tell:
