@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from bnfold.proof.border import without_pad
 from bnfold.proof.certificate import Certificate
-from bnfold.proof.clamps import same_clamp, source_of_clamp
+from bnfold.proof.clamps import clamps, same_clamp
 from bnfold.proof.composed import Layout, scaled
 from bnfold.proof.equations import Measured, compare_affine, compare_composed, compare_linear
 from bnfold.proof.forms import IDENTITY, Affine, chain, same_growth
@@ -185,6 +186,8 @@ class _Walk:
             return
         (root, form), (twin_root, twin_form) = steps[-1], twins[-1]
         ours, theirs = layer(self._original, root), layer(self._folded, twin_root)
+        if theirs is not None and ours is not None and self._stored_in(ours.source) != theirs.source:
+            theirs = without_pad(self._folded, theirs)
         if theirs is not None and ours is not None and self._stored_in(ours.source) == theirs.source:
             source = self._units(ours.source, theirs.source)
             bias = self._bias(twin_root) if len(twins) == 1 else ""  # what stands behind was rounded as well
@@ -197,12 +200,12 @@ class _Walk:
             return
         if stored not in self._folded.writer:
             raise UnprovedError(f"{stored} is an input")
-        clamp, twin_clamp = source_of_clamp(self._original, tensor), source_of_clamp(self._folded, stored)
-        if clamp is not None and twin_clamp is not None and clamp.ops != twin_clamp.ops:
-            same_clamp(clamp, twin_clamp, self._units(clamp.source, twin_clamp.source), units)
-            return
         twin = self._folded.writer[stored][0]
-        follows(Pair(self._original, self._folded, tensor, stored, node, twin, units, self._units))
+        try:
+            follows(Pair(self._original, self._folded, tensor, stored, node, twin, units, self._units))
+        except UnprovedError as error:
+            if not self._by_clamp(tensor, stored, units):
+                raise error
 
     def _by_affine(self, steps: list[tuple[str, Affine]], twins: list[tuple[str, Affine]], units: Units) -> bool:
         """Whether both tensors are affine functions of an earlier pair; if so, the functions must agree."""
@@ -213,6 +216,16 @@ class _Walk:
                 shape = self._original.shape(source)
                 demand(same_growth(shape, form.shape, forms[stored].shape), "a constant changes the shape")
                 compare_affine(form, forms[stored], proved, units, self._measured)
+                return True
+        return False
+
+    def _by_clamp(self, tensor: str, stored: str, units: Units) -> bool:
+        """Whether both tensors clamp an earlier pair, the nearest one; if so, to the same interval."""
+        twins = {clamp.source: clamp for clamp in clamps(self._folded, stored)}
+        for clamp in clamps(self._original, tensor):
+            twin, proved = self._facts.get(clamp.source, ("", ORIGINAL))
+            if twin in twins:
+                same_clamp(clamp, twins[twin], proved, units)
                 return True
         return False
 

@@ -5,6 +5,7 @@ With X = S x + T, clamping X to [L, H] is clamping x to [(L - T) / S, (H - T) / 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,39 +21,26 @@ class Clamp:
 
     Attributes:
         source: the tensor.
-        ops: what clamps it, the last one first.
         low, high: the interval; infinite without a bound.
         room: how far the bounds may be from exact because they were rounded.
     """
 
     source: str
-    ops: tuple[str, ...]
     low: Array
     high: Array
     room: Array
 
 
-def source_of_clamp(network: Network, tensor: str) -> Clamp | None:
-    """The operators that clamp on the way to a tensor, as one; None if it is written by something else."""
-    steps: list[tuple[str, Array, Array]] = []
-    nodes: list[Node] = []
-    while tensor in network.writer:
-        node = network.writer[tensor][0]
-        step = _bounds(network, node)
-        if step is None:
-            break
-        steps.append(step)
-        nodes.append(node)
-        tensor = step[0]
-    if not steps:
-        return None
+def clamps(network: Network, tensor: str) -> Iterator[Clamp]:
+    """The operators that clamp on the way to a tensor, as one interval: of the last one, of the last two, and so on."""
     low, high = np.asarray(-np.inf, WIDE), np.asarray(np.inf, WIDE)
     room = np.zeros((), WIDE)
-    for _, least, most in reversed(steps):
-        low, high = (np.minimum(np.maximum(bound, least), most) for bound in (low, high))
+    while tensor in network.writer and (step := _bounds(network, network.writer[tensor][0])) is not None:
+        tensor, least, most = step
         finite = [np.where(np.isfinite(bound), bound, 0).astype(bound.dtype) for bound in (least, most)]
         room = np.maximum(room, np.maximum(*(half_ulp(bound) for bound in finite)))
-    return Clamp(tensor, tuple(node.op for node in nodes), low.astype(WIDE), high.astype(WIDE), room)
+        low, high = (np.minimum(np.maximum(bound.astype(WIDE), low), high) for bound in (least, most))
+        yield Clamp(tensor, low, high, room)
 
 
 def _bounds(network: Network, node: Node) -> tuple[str, Array, Array] | None:

@@ -14,7 +14,7 @@ import numpy as np
 from bnfold.proof.composed import Composed, Layout, paired, same_places
 from bnfold.proof.forms import Affine, same_growth
 from bnfold.proof.layers import Linear
-from bnfold.proof.units import BITS, EPS, WIDE, Array, Units, UnprovedError, demand, half_ulp
+from bnfold.proof.units import BITS, EPS, WIDE, Array, Units, UnprovedError, demand
 
 SAMPLE = 1 << 12  # numbers of one large constant whose distance is measured in extended precision
 ALL = 1 << 14  # elements up to which a constant is not sampled
@@ -92,12 +92,29 @@ def compare_linear(
     blur = outward(np.abs(y.scale) * twin_form.scale_error) * abs(twin.factor)
     _compare_weights(layer, twin, want, have, blur, measured)
     carried = size = np.zeros((), WIDE)
-    if x.shift.any():
-        demand(not layer.padded, "it pads with zeros, which a shift would change")
+    if layer.padded and twin.ones is None:
+        value, room = twin.border
+        gap = np.abs(x.scale * value + x.shift)
+        outside = (gap <= np.abs(x.scale) * room + EPS * np.abs(x.shift)).all()
+        demand(outside, "it pads with what is not 0 in the original's units")
+    if twin.ones is not None:
+        _compare_ones(layer, twin, (want[0], x.shift), have, blur)
+    elif x.shift.any():
         weight, shift = np.asarray(layer.weight, np.float64), np.asarray(layer.of_input(x.shift), np.float64)
         product = weight * shift * layer.factor
         carried, size = (form.scale * layer.total(p).astype(WIDE) for p in (product, np.abs(product)))
     _compare_shift(name, form, twin_form, (carried, np.abs(size)), y, measured)
+
+
+def _compare_ones(layer: Linear, twin: Linear, want: tuple[Array, Array], have: Array, blur: Array) -> None:
+    """A channel of ones, whose weights carry the shift tap by tap: a sum(W T_x) over the channels = S_y a' W'."""
+    assert twin.ones is not None
+    stored, room = twin.ones
+    parts = layer.weight.astype(WIDE) * layer.of_input(want[1])
+    total, size = (want[0] * np.sum(p, 1, keepdims=True) for p in (parts, np.abs(parts)))
+    slack = room * np.abs(have) + np.abs(stored) * blur
+    why = f"the weight {twin.name} of a channel of ones is not what the original computes"
+    _demand_close(total, have * stored, slack, np.abs(size), why)
 
 
 def compare_composed(
@@ -145,19 +162,18 @@ def _compare_weights(
     outer, inner, right = (factor.astype(np.float64) for factor in (*want, have))
     wanted = layer.weight * outer
     wanted *= inner
-    slack = half_ulp(twin.weight) * np.abs(right)
+    slack = twin.room * np.abs(right)
     if blur.any():
         slack = slack + np.abs(twin.weight) * blur.astype(np.float64)
     _demand_close(wanted, twin.weight * right, slack, 0.0, f"the weight {twin.name} is not what the original computes")
     if not same:
         measured.rewritten += twin.weight.size
-        _measure(twin.name, layer.weight, twin.weight, want, have, measured)
+        _measure(layer.weight, twin, want, have, measured)
 
 
-def _measure(
-    name: str, weight: Array, stored: Array, want: tuple[Array, Array], have: Array, measured: Measured
-) -> None:
+def _measure(weight: Array, twin: Linear, want: tuple[Array, Array], have: Array, measured: Measured) -> None:
     """The largest distance of a stored weight from its exact value, of all or of a seeded sample."""
+    stored = twin.weight
     if any(array.ndim > stored.ndim for array in (*want, have)) or (have == 0).any():
         return
     size = stored.size
@@ -165,9 +181,9 @@ def _measure(
     where = np.unravel_index(chosen, stored.shape)
     outer, inner, right = (np.broadcast_to(array, stored.shape)[where] for array in (*want, have))
     exact = weight[where].astype(WIDE) * outer * inner / right
-    distance = np.abs(exact - stored[where].astype(WIDE)) / (2 * half_ulp(stored[where]).astype(WIDE))
+    distance = _distance(exact - stored[where].astype(WIDE), twin.room[where].astype(WIDE))
     measured.sampled += size if size <= ALL else SAMPLE
-    measured.distances[name] = max(measured.distances.get(name, 0.0), float(distance.max(initial=0)))
+    measured.distances[twin.name] = max(measured.distances.get(twin.name, 0.0), distance)
 
 
 def _compare_shift(

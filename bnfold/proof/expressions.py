@@ -114,11 +114,17 @@ def evaluated(network: Network, node: Node) -> Array | None:
     return _run(node, inputs, network.opset)
 
 
+_STORED: Any = (
+    ("value", None),
+    ("sparse_value", None),
+    *(("value_float" + end, np.float32) for end in ("", "s")),
+    *(("value_int" + end, np.int64) for end in ("", "s")),
+    *(("value_string" + end, object) for end in ("", "s")),
+)
+
+
 def _stored(attributes: Any) -> Array | None:
-    for name, kind in (("value", None), ("sparse_value", None), ("value_float", np.float32), ("value_int", np.int64)):
-        if name in attributes:
-            return np.asarray(attributes[name], kind)
-    for name, kind in (("value_floats", np.float32), ("value_ints", np.int64)):
+    for name, kind in _STORED:
         if name in attributes:
             return np.asarray(attributes[name], kind)
     return None
@@ -138,8 +144,11 @@ def _extents(network: Network, node: Node) -> Array | None:
 
 def _cast(value: Any, kind: int) -> Array | None:
     if kind in _FLOAT_TYPES:
-        return np.asarray(value, np.float64)
-    if kind in (TensorProto.UNDEFINED, TensorProto.STRING) or kind > TensorProto.BFLOAT16:
+        try:
+            return np.asarray(value, np.float64)
+        except ValueError:  # a string that is no number
+            return None
+    if kind in (TensorProto.UNDEFINED, TensorProto.STRING) or kind > TensorProto.BFLOAT16 or value.dtype == object:
         return None
     return np.asarray(value).astype(helper.tensor_dtype_to_np_dtype(kind))
 

@@ -7,15 +7,16 @@ when they were stored; the original's numbers are exact by definition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bnfold.proof import movement
 from bnfold.proof.expressions import is_float
 from bnfold.proof.network import Network, Node, Shape
-from bnfold.proof.units import WIDE, Array, half_ulp
+from bnfold.proof.units import WIDE, Array
 
 _DEFAULT_EPSILON = float(np.float32(1e-5))
 
@@ -43,6 +44,11 @@ class Affine:
         """The map with these coefficients."""
         a, b, da, db = (np.asarray(array, WIDE) for array in (scale, shift, scale_error, shift_error))
         return Affine(a, b, np.abs(b), da, db, shape)
+
+    def map(self, move: Callable[[Array], Array]) -> Affine:
+        """The map after a rearrangement of its elements."""
+        a, b, size, da, db = self.scale, self.shift, self.magnitude, self.scale_error, self.shift_error
+        return Affine(move(a), move(b), move(size), move(da), move(db), self.shape)
 
     def after(self, first: Affine) -> Affine:
         """The map that applies `first` and then this one."""
@@ -83,6 +89,8 @@ def affine_step(network: Network, node: Node) -> tuple[str, Affine] | None:
         return _normalization(network, node)
     if node.op == "Conv":
         return _pointwise(network, node)
+    if node.op == "Reshape":
+        return _between_reshapes(network, node)
     return _arithmetic(network, node) if node.op in ("Add", "Sub", "Mul", "Div") else None
 
 
@@ -110,7 +118,8 @@ def trains(network: Network, node: Node) -> bool:
 def _normalization(network: Network, node: Node) -> tuple[str, Affine] | None:
     """The map gamma * (x - mean) / sqrt(variance + epsilon) + beta along axis 1."""
     shape = network.shape(node.inputs[0])
-    parameters = [network.constants.get(name) for name in node.inputs[1:5]]
+    names = node.inputs[1:5]
+    parameters = [network.constants.get(name) for name in names]
     if trains(network, node) or not shape or (network.opset < 9 and node.attributes.get("spatial", 1) == 0):
         return None
     if len(parameters) < 4 or any(p is None or not is_float(p) or p.ndim != 1 for p in parameters):
@@ -121,7 +130,7 @@ def _normalization(network: Network, node: Node) -> tuple[str, Affine] | None:
         deviation = np.sqrt(variance + WIDE(node.attributes.get("epsilon", _DEFAULT_EPSILON)))
         scale = gamma / deviation
         magnitude = np.abs(beta) + np.abs(scale * mean)
-        steps = [half_ulp(p).reshape(axes) for p in parameters[:2] if p is not None]
+        steps = [network.room(name).reshape(axes) for name in names[:2]]
         error = steps[0] / deviation
         form = Affine(scale, beta - scale * mean, magnitude, error, steps[1] + error * np.abs(mean))
     return _finite(node.inputs[0], form)
@@ -137,7 +146,7 @@ def _arithmetic(network: Network, node: Node) -> tuple[str, Affine] | None:
     assert stored is not None
     if not is_float(stored) or (first and node.op == "Div"):
         return None
-    value, error = np.asarray(stored, WIDE), half_ulp(stored)
+    value, error = np.asarray(stored, WIDE), network.room(node.inputs[0 if first else 1])
     one = np.ones_like(value)
     with np.errstate(all="ignore"):
         form = {
@@ -159,9 +168,31 @@ def _pointwise(network: Network, node: Node) -> tuple[str, Affine] | None:
     if attributes.get("group", 1) != weight.shape[0] or any(moves) or weight.ndim < 3:
         return None
     axes = (1, -1, *(1,) * (weight.ndim - 2))
-    offset, error = (0, 0) if bias is None else (np.asarray(bias, WIDE).reshape(axes), half_ulp(bias).reshape(axes))
-    form = Affine.of(np.asarray(weight, WIDE).reshape(axes), offset, half_ulp(weight).reshape(axes), error)
+    offset, error = (
+        (0, 0) if bias is None else (np.asarray(bias, WIDE).reshape(axes), network.room(node.input(2)).reshape(axes))
+    )
+    room = network.room(node.inputs[1])
+    form = Affine.of(np.asarray(weight, WIDE).reshape(axes), offset, room.reshape(axes), error)
     return _finite(node.inputs[0], form)
+
+
+def _between_reshapes(network: Network, node: Node) -> tuple[str, Affine] | None:
+    """A depthwise convolution between two Reshapes, the second of which restores the shape."""
+    middle = network.writer.get(node.inputs[0], (None, 0))[0]
+    step = None if middle is None or middle.op != "Conv" else _pointwise(network, middle)
+    first = None if step is None else network.writer.get(step[0], (None, 0))[0]
+    if step is None or first is None or first.op != "Reshape":
+        return None
+    x, inner, y = (network.shape(name) for name in (first.inputs[0], node.inputs[0], node.outputs[0]))
+    if x is None or inner is None or y is None or not _restored(x, y):
+        return None
+    return first.inputs[0], step[1].map(lambda array: movement.reshaped(array, inner, y))
+
+
+def _restored(x: Shape, y: Shape) -> bool:
+    """Whether two shapes of equally many elements are the same; one extent may be unknown."""
+    known = [(a, b) for a, b in zip(x, y, strict=False) if isinstance(a, int) and isinstance(b, int)]
+    return len(x) == len(y) <= len(known) + 1 and all(a == b > 0 for a, b in known)
 
 
 def _finite(tensor: str, form: Affine) -> tuple[str, Affine] | None:

@@ -19,7 +19,7 @@ import numpy as np
 from bnfold.proof.expressions import is_float
 from bnfold.proof.forms import IDENTITY, Affine
 from bnfold.proof.network import Network, Node, Shape
-from bnfold.proof.units import WIDE, Array, along, half_ulp
+from bnfold.proof.units import WIDE, Array, along
 
 Align = Callable[[Array], Array]
 
@@ -32,18 +32,22 @@ class Linear:
         kind: operator and every setting beside the weight; layers of equal kinds and weights compute the same.
         source, name: what it reads: the tensor, and the weight.
         weight: as stored.
+        room: how far rounding may have moved each number of it.
         factor: what all weights are multiplied by.
         padded: whether a kernel can meet padding.
         bias: the summand behind it, which may multiply as well.
         result: the shape of y, as far as the weight tells.
         of_input, of_output: align an array that varies along the input's or the output's features with the weight.
         total: sums an array shaped like the weight over all that is contracted; the result broadcasts against y.
+        border: the number that it reads outside its input, and how far rounding may have moved it.
+        ones: what it makes of a further input channel that is 1 everywhere: its weights, and their room; None without.
     """
 
     kind: tuple[object, ...]
     source: str
     name: str
     weight: Array
+    room: Array
     factor: float
     padded: bool
     bias: Affine
@@ -51,6 +55,8 @@ class Linear:
     of_input: Align
     of_output: Align
     total: Align
+    border: tuple[float, float] = (0.0, 0.0)
+    ones: tuple[Array, Array] | None = None
 
 
 def layer(network: Network, tensor: str) -> Linear | None:
@@ -78,14 +84,17 @@ def _convolution(network: Network, node: Node) -> Linear | None:
     if not fits or (bias is not None and bias.shape != (features,)):
         return None
     ones, zeros = (1,) * len(kernel), (0,) * len(kernel)
-    settings = (
+    settings: tuple[object, ...] = (
         *(tuple(attributes.get(name) or ones) for name in ("strides", "dilations")),
         tuple(attributes.get("pads") or zeros * 2),
-        tuple(attributes.get("output_padding") or zeros),
-        tuple(attributes.get("output_shape") or ()),
         attributes.get("auto_pad", "NOTSET"),
         groups,
     )
+    known = None if transposed else padding(node, kernel, network.shape(node.inputs[0]))
+    if known is not None:
+        settings = (*settings[:2], *known, groups)
+    elif transposed:
+        settings += tuple(tuple(attributes.get(name) or ()) for name in ("output_padding", "output_shape"))
 
     def along_rows(array: Array) -> Array:
         return along(array, (1,)).reshape(-1, 1, *spatial)
@@ -107,9 +116,10 @@ def _convolution(network: Network, node: Node) -> Linear | None:
         node.inputs[0],
         node.inputs[1],
         weight,
+        network.room(node.inputs[1]),
         1.0,
         _meets_border(node, kernel) if transposed else meets_padding(node, kernel, network.shape(node.inputs[0])),
-        IDENTITY if bias is None else _summand(bias, 1.0, (1, features, *spatial)),
+        IDENTITY if bias is None else _summand(network, node, 1.0, (1, features, *spatial)),
         (None, features, *(None for _ in kernel)),
         along_rows if transposed else along_columns,
         along_columns if transposed else along_rows,
@@ -127,9 +137,9 @@ def _gemm(network: Network, node: Node) -> Linear | None:
         return None
     if left is not None and (right is not None or flips[1]):
         return None
-    summand = IDENTITY if bias is None else _summand(bias, float(attributes.get("beta", 1.0)), bias.shape)
-    matrix = weight.T if flips[0 if left is not None else 1] else weight
-    form = _product(node, left is not None, matrix, 2, float(attributes.get("alpha", 1.0)), summand)
+    summand = IDENTITY if bias is None else _summand(network, node, float(attributes.get("beta", 1.0)), bias.shape)
+    turned = flips[0 if left is not None else 1]
+    form = _product(network, node, left is not None, turned, 2, float(attributes.get("alpha", 1.0)), summand)
     if left is not None or not flips[0]:
         return form
     return replace(form, kind=("on the right of a transposed tensor",), of_input=_off(-1))
@@ -144,14 +154,16 @@ def _matmul(network: Network, node: Node) -> Linear | None:
     x = network.shape(node.inputs[0 if left is None else 1])
     if x is None or len(x) < 2:
         return None
-    form = _product(node, left is not None, weight, max(len(x), weight.ndim), 1.0, IDENTITY)
+    form = _product(network, node, left is not None, False, max(len(x), weight.ndim), 1.0, IDENTITY)
     known = (None,) * (len(form.result) - len(x)) + tuple(x)
     front = [b if b is not None and b != 1 else a for a, b in zip(known[:-2], form.result[:-2], strict=True)]
     return replace(form, result=(*front, *form.result[-2:]))
 
 
-def _product(node: Node, left: bool, weight: Array, rank: int, factor: float, bias: Affine) -> Linear:
+def _product(network: Network, node: Node, left: bool, turned: bool, rank: int, factor: float, bias: Affine) -> Linear:
     contracted = -1 if left else -2
+    name = node.inputs[0 if left else 1]
+    weight, room = (array.T if turned else array for array in (network.constants[name], network.room(name)))
 
     def of_input(array: Array) -> Array:
         return _off(contracted)(array).swapaxes(-1, -2) if array.ndim > 1 else array
@@ -160,8 +172,9 @@ def _product(node: Node, left: bool, weight: Array, rank: int, factor: float, bi
     return Linear(
         ("matrix on the left" if left else "matrix on the right",),
         node.inputs[1 if left else 0],
-        node.inputs[0 if left else 1],
+        name,
         weight,
+        room,
         factor,
         False,
         bias,
@@ -181,8 +194,9 @@ def _off(axis: int) -> Align:
     return aligned
 
 
-def _summand(stored: Array, factor: float, shape: Sequence[int]) -> Affine:
-    value, error = (np.asarray(array, WIDE).reshape(tuple(shape)) * factor for array in (stored, half_ulp(stored)))
+def _summand(network: Network, node: Node, factor: float, shape: Sequence[int]) -> Affine:
+    stored = network.constants[node.inputs[2]], network.room(node.inputs[2])
+    value, error = (np.asarray(array, WIDE).reshape(tuple(shape)) * factor for array in stored)
     return Affine.of(1, value, 0, np.abs(error), tuple(shape))
 
 

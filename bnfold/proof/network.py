@@ -20,7 +20,9 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from bnfold.errors import SourceError
 from bnfold.proof.expressions import evaluated
+from bnfold.proof.quantized import dequantized
 from bnfold.proof.stored import dense_of, tensors_of
+from bnfold.proof.units import half_ulp
 
 Array = NDArray[Any]
 Dim = int | str | None
@@ -96,6 +98,7 @@ class Network:
         if any(domain in _DEFAULT_DOMAINS for domain, _ in self.functions):
             raise SourceError("a function of the model takes the name of a standard operator")
         self.constants = tensors_of(graph)
+        self._rooms: dict[str, Array] = {}
         fixed = set(self.constants) if model.ir_version < _OVERRIDABLE_SINCE else set(frozen)
         self.inputs = {i.name: i.type for i in graph.input if not (i.name in fixed and i.name in self.constants)}
         for name in self.inputs:
@@ -108,15 +111,20 @@ class Network:
         self._proto = graph
         self._imports = list(model.opset_import)
         self._functions = list(model.functions)
-        self._types = self._inferred()
+        self._types = self._inferred({})
         if self._evaluate():
-            self._types |= {k: v for k, v in self._inferred().items() if v[1] is not None}
+            known = {name: kind for name, (kind, _) in self._types.items()}
+            self._types |= {k: v for k, v in self._inferred(known).items() if v[1] is not None}
 
     def shape(self, name: str) -> Shape | None:
         """Extents of a tensor: int where known, the name of a symbolic one, or None; None if not even the rank is."""
         if name in self.constants:
             return self.constants[name].shape
         return self._types.get(name, (0, None))[1]
+
+    def room(self, name: str) -> Array:
+        """How far rounding may have moved each number of a constant when it was stored."""
+        return self._rooms[name] if name in self._rooms else half_ulp(self.constants[name])
 
     def permute_shapes(self, perms: Mapping[str, Sequence[int]]) -> None:
         """Let tensors have the extents that they have after a Transpose."""
@@ -166,19 +174,20 @@ class Network:
             if len(node.outputs) != 1 or any(_is_graph(value) for value in node.attributes.values()):
                 continue
             value = evaluated(self, node)
+            if node.op == "DequantizeLinear" and all(name in self.constants for name in node.inputs if name):
+                value, self._rooms[node.outputs[0]] = dequantized(node, self.constants)
             if value is not None:
                 self.constants[node.outputs[0]] = value
                 found = found or node.op != "Constant"
         return found
 
-    def _inferred(self) -> dict[str, tuple[int, Shape | None]]:
-        """Element type and shape of every tensor, inferred without the weights."""
+    def _inferred(self, known: Mapping[str, int]) -> dict[str, tuple[int, Shape | None]]:
+        """Element type and shape of every tensor, inferred without the weights; `known` are types of evaluated ones."""
         graph = GraphProto(name="shapes")
         for name, kind in self.inputs.items():
             graph.input.append(onnx.ValueInfoProto(name=name, type=kind))
         for name, value in self.constants.items():
-            kind = self._types[name][0] if hasattr(self, "_types") and name in self._types else None
-            kind = kind or helper.np_dtype_to_tensor_dtype(value.dtype)
+            kind = known.get(name, 0) or helper.np_dtype_to_tensor_dtype(value.dtype)
             if value.size <= _SMALL:
                 stored = value.astype(helper.tensor_dtype_to_np_dtype(kind))
                 graph.initializer.append(numpy_helper.from_array(stored, name))

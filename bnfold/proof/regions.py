@@ -19,7 +19,7 @@ from bnfold.proof.composed import Composed, Layout, Offset, added, applied, nega
 from bnfold.proof.forms import affine_step
 from bnfold.proof.layers import layer, meets_padding, padding
 from bnfold.proof.network import Network, Node
-from bnfold.proof.units import WIDE, Array, Units, demand, half_ulp
+from bnfold.proof.units import WIDE, Array, Units, demand
 
 _SUMS = ("Add", "Sub", "Sum")
 
@@ -94,13 +94,14 @@ def _convolution(network: Network, node: Node, x: Composed, layout: Layout) -> C
     groups, kernel = int(node.attributes.get("group", 1)), weight.shape[2:]
     fits = layout.axis == 1 and weight.ndim == layout.rank and weight.shape[1] * groups == x.outputs
     demand(fits and len(weight) % groups == 0, "its weight does not fit what it reads")
-    grouped = layout.numbers(weight, half_ulp(weight)).reshape(
+    grouped = layout.numbers(weight, network.room(node.inputs[1])).reshape(
         -1, groups, len(weight) // groups, weight.shape[1], *kernel
     )
     taps = {place: grouped[(..., *place)] for place in np.ndindex(*kernel)}
-    bias = np.zeros(len(weight), np.float32) if bias is None else bias
-    demand(bias.shape == (len(weight),), "its bias does not fit")
-    return _windowed(network, node, x, layout, taps, layout.numbers(bias, half_ulp(bias)))
+    nothing = np.zeros(len(weight))
+    value, room = (nothing, nothing) if bias is None else (bias, network.room(node.inputs[2]))
+    demand(value.shape == (len(weight),), "its bias does not fit")
+    return _windowed(network, node, x, layout, taps, layout.numbers(value, room))
 
 
 def _average(network: Network, node: Node, x: Composed, layout: Layout) -> Composed:
@@ -153,8 +154,7 @@ def _matrix(network: Network, node: Node, x: Composed, layout: Layout) -> Compos
     fits = layout.axis == layout.rank - 1 and not layout.extents and weight.ndim == 2
     demand(fits and weight.shape[1] == x.outputs, "its weight does not fit what it reads")
     matrix = (
-        layout.numbers(weight[None], half_ulp(weight)[None])
-        * layout.numbers(np.asarray(found.factor))[:, None, None, None]
+        layout.numbers(weight[None], found.room.T[None]) * layout.numbers(np.asarray(found.factor))[:, None, None, None]
     )
     ((here, tap),) = x.taps.items()
     return scaled(replace(x, taps={here: product(matrix, tap)}, bias=applied(matrix, x.bias)), found.bias, layout)

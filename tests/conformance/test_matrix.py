@@ -27,17 +27,10 @@ LIMIT = 1e-10
 KNOWN_GAPS: dict[str, tuple[int, str]] = {}
 
 # What the checker lacks: the folds whose proof for every input says "not proved". An entry goes when its gap closes.
-_QUANTIZED = (
-    "conv-int8-per-channel conv-int8-per-tensor conv-uint8-per-channel conv-uint8-per-tensor conv-int4 matmul-blocks "
-    "gemm-int8 conv-transpose-int8 bn-depthwise-int8 shift-conv-int8 conv-int32-bias shared-int8 quantized-activations "
-    "affine-uint8"
-)
 _BODIES = "if-conv-bn if-two-chains if-across if-constant-arithmetic if-shared-weight loop-conv-bn loop-in-if"
 NOT_PROVED: dict[str, str] = {
-    **dict.fromkeys(_QUANTIZED.split(), "scales of quantized weights"),
     **dict.fromkeys(_BODIES.split(), "folds inside bodies"),
     **dict.fromkeys(("function-bn", "function-bn-twice", "function-in-function"), "inlined functions"),
-    **dict.fromkeys(("scale-value-string", "scale-value-strings"), "constants made of strings"),
 }
 
 
@@ -55,8 +48,7 @@ def test_case(case: Case, tmp_path: Path) -> None:
     files = {"output": tmp_path / "out.onnx", "certificate": tmp_path / "claims.json"}
     result = bnfold.fold(path, objective=case.objective, verify=False, **files)
     assert result.report.proof is not None
-    if case.objective == "latency":  # the checker knows few of the dearer forms
-        assert bool(result.report.proof.unproved) == (case.name in NOT_PROVED)
+    assert bool(result.report.proof.unproved) == (case.name in NOT_PROVED)
     assert _left(result.model) == expected, [d.to_json() for d in result.plan.decisions if not d.removed]
     if case.trains:
         return
