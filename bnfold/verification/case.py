@@ -102,9 +102,9 @@ class Case:
         Raises:
             Float64Error: it cannot be evaluated.
         """
-        reference, found = Reference(model), []
-        for batch in self.batches[:first]:
-            found.append(reference.run(batch.feeds))
+        batches, found = self.batches[:first], []
+        for batch, outputs in zip(batches, Reference(model).run_each([b.feeds for b in batches]), strict=True):
+            found.append(outputs)
             self.meter.advance(batch.elements)
         return found
 

@@ -1,12 +1,12 @@
 """Outputs of two models side by side, each difference with what it may be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
 from bnfold.verification.batches import Batch
 from bnfold.verification.metrics import magnitude
 from bnfold.verification.precision import Array
-from bnfold.verification.sensitivity import Outputs, relative_error
+from bnfold.verification.sensitivity import Explained, Outputs, relative_error
 from bnfold.verification.tolerance import Tolerances
 from bnfold.verification.verdict import Allowed, Bounded, Place
 
@@ -25,6 +25,14 @@ def compared(
             other = candidate.get(name)
             error, allowed = judged(name, value, other, bound[name], tolerances)
             found.append(Bounded(error, allowed, Place(batch.name, name)))
+    return found
+
+
+def explained_by(moved: Explained, judge: Callable[[], list[Bounded]]) -> list[Bounded]:
+    """A judgement under as many draws as it takes until everything is explained, or under all of them."""
+    found = judge()
+    while not all(item.holds for item in found) and moved.more():
+        found = judge()
     return found
 
 

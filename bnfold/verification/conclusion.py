@@ -12,7 +12,7 @@ from bnfold.verification.output_metrics import measure_outputs
 from bnfold.verification.own_type import Ahead
 from bnfold.verification.reference import Float64Error
 from bnfold.verification.runtime import RuntimeRefusedError, run_file
-from bnfold.verification.sensitivity import Outputs
+from bnfold.verification.sensitivity import Explained, Outputs
 from bnfold.verification.stored import model_type
 from bnfold.verification.subnormal import count_subnormals
 from bnfold.verification.trace import Site
@@ -27,7 +27,7 @@ def conclude(
     ahead: Ahead,
     algebra: Algebra,
     truths: list[Outputs],
-    moved: list[dict[str, float]],
+    moved: Explained,
     float64: Sequence[Bounded],
     told: Sequence[str],
     sites: Sequence[Site],
@@ -40,7 +40,7 @@ def conclude(
         ahead: the runs in their own type.
         algebra: the first answer.
         truths: float64 outputs of the original per batch.
-        moved: relative movement of each output that rounding the weights explains, per batch.
+        moved: what rounding the weights explains of each output.
         float64: every comparison in float64.
         told: sentences on the algebra.
         sites, guilty: every tensor, and where the models part.
@@ -63,7 +63,14 @@ def conclude(
     except (Float64Error, RuntimeRefusedError) as error:
         notes.append(str(error))
         return _verification(case, False, algebra, Rounding(run=False), notes, float64, (), found)
-    judged = rounding.judge(ran.kind, case.batches, truths, moved, ran.before, after, tolerances, ran.by)
+
+    def judge() -> rounding.Judged:
+        explained = case.everywhere(moved.bounds)
+        return rounding.judge(ran.kind, case.batches, truths, explained, ran.before, after, tolerances, ran.by)
+
+    judged = judge()
+    while not judged.worst.holds and moved.more():
+        judged = judge()
     notes += [say.of_rounding(judged.worst, tolerances), *([ran.note] if ran.note else []), *say.of_blind(judged.blind)]
     found["outputs"] = measure_outputs(case.batches, ran.before, after)
     found["accuracy"] = _accuracy(case, ran.original, ran.folded)

@@ -6,7 +6,7 @@ operator's first float operand, and of a Cast the type it asks for. Bodies of fu
 their results only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from bnfold.verification.precision import FLOATS, Array, Dtype, widen
 from bnfold.verification.reference import Reference
+from bnfold.verification.stored import stored_types
 
 
 class Emulation(Reference):
@@ -32,16 +33,23 @@ class Emulation(Reference):
         self._narrowed = narrowed
         self._stored: dict[str, Dtype] = {}
         super().__init__(model, self._rounded_parameter)
+        for name, tensor in stored_types(model).items():
+            self._stored[name] = self._type(tensor)
         for value in model.graph.inputs:
             if value.dtype is not None and value.dtype.is_floating_point():
                 self._stored[value.name or ""] = self._type(value.dtype.numpy())
 
-    def run(self, feeds: Mapping[str, Array], keep: Any = None) -> dict[str, Array]:
+    def run_each(
+        self, batches: Sequence[Mapping[str, Array]], keep: Collection[str] | None = None
+    ) -> Iterator[dict[str, Array]]:
         """Outputs by name, in the types that the model has for them.
 
         Raises:
             Float64Error: an operator failed.
         """
+        return (self._one(feeds, keep) for feeds in batches)
+
+    def _one(self, feeds: Mapping[str, Array], keep: Collection[str] | None) -> dict[str, Array]:
         types = dict(self._stored)
         given = {name: widen(_rounded(np.asarray(value), types[name])) if name in types else value
                  for name, value in feeds.items()}  # fmt: skip
@@ -57,7 +65,7 @@ class Emulation(Reference):
             ]
 
         self._evaluator.after = after
-        results = super().run(given, keep)
+        (results,) = super().run_each([given], keep)
         return {
             name: _rounded(value, types[name]) if value.dtype == np.float64 and name in types else value
             for name, value in results.items()

@@ -6,7 +6,7 @@ every cast to one of these types. The operators are those of `onnx.reference`, e
 with its name, never a silent loss of precision.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ from bnfold.verification.operators import OPERATORS
 from bnfold.verification.precision import NARROW, Array, widen
 
 Parameters = Callable[[str, Array], Array]
+
+TOGETHER = 1 << 19
+"""Numbers of input that go through a model together: three images of 224 by 224, whose tensors all are in memory."""
 
 # Their results are exact in float32, whatever type the model asks for.
 _EXACT_SOURCES = {"Constant", "ConstantOfShape", "EyeLike"}
@@ -63,11 +66,8 @@ class Reference:
         for node in self._evaluator.rt_nodes_:
             if node.op_type == "Constant" and isinstance(getattr(node, "cst", None), np.ndarray):
                 node.cst = self._read(node.output[0], node.cst)
-        self._initializers = {
-            name: self._read(name, value.const_value.numpy())
-            for name, value in model.graph.initializers.items()
-            if value.const_value is not None
-        }
+        stored = {name: value.const_value for name, value in model.graph.initializers.items()}
+        self._weights = _Weights({name: tensor for name, tensor in stored.items() if tensor is not None}, self._read)
 
     def run(self, feeds: Mapping[str, Array], keep: Collection[str] | None = None) -> dict[str, Array]:
         """Outputs by name, and the intermediates named in `keep` that the model has.
@@ -79,22 +79,53 @@ class Reference:
         Raises:
             Float64Error: an operator failed or would have narrowed its result.
         """
+        (found,) = self.run_each([feeds], keep)
+        return found
+
+    def run_each(
+        self, batches: Sequence[Mapping[str, Array]], keep: Collection[str] | None = None
+    ) -> Iterator[dict[str, Array]]:
+        """The same for several sets of inputs, some of them together, so that a weight is made once for all of these.
+
+        Raises:
+            Float64Error: as `run`.
+        """
         wanted = list(dict.fromkeys([*self.outputs, *(keep or ())]))
-        given = self._initializers | {name: widen(np.asarray(value)) for name, value in feeds.items()}
         self._evaluator.work = 0
-        with np.errstate(all="ignore"):
-            results = self._evaluator.evaluate(given, wanted)
-        return {name: results[name] for name in wanted if name in results}
+        for some in _together(batches):
+            given = [{name: widen(np.asarray(value)) for name, value in feeds.items()} for feeds in some]
+            with np.errstate(all="ignore"):
+                found = self._evaluator.evaluate(given, wanted, self._weights)
+            yield from ({name: results[name] for name in wanted if name in results} for results in found)
 
     @property
     def work(self) -> int:
-        """What the last run took, in multiply-adds (see `effort`)."""
+        """What the last run took so far, all its inputs together, in multiply-adds (see `effort`)."""
         return self._evaluator.work
 
     def _read(self, name: str, stored: Array) -> Array:
         if stored.dtype in NARROW or stored.dtype == np.float64:
             return np.asarray(self._parameters(name, stored), np.float64)
         return stored
+
+
+class _Weights(Mapping[str, Array]):
+    """Initializers as the values to compute with, made anew whenever one is asked for: nobody holds them all."""
+
+    def __init__(self, stored: Mapping[str, ir.TensorProtocol], read: Parameters) -> None:
+        self._stored, self._read = stored, read
+
+    def __getitem__(self, name: str) -> Array:
+        return self._read(name, self._stored[name].numpy())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._stored
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
 
 
 class _Evaluator(ReferenceEvaluator):
@@ -137,36 +168,75 @@ class _Evaluator(ReferenceEvaluator):
     ) -> list[Any]:
         """Outputs of a function body or subgraph, in order (called by `onnx.reference`)."""
         names = output_names or self.output_names_
-        results = self.evaluate(self.rt_inits_ | feed_inputs, names, attributes)
+        (results,) = self.evaluate([self.rt_inits_ | feed_inputs], names, attributes=attributes)
         return [results[name] for name in names]
 
     def evaluate(
-        self, given: Mapping[str, Any], wanted: Iterable[str], attributes: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """All values still alive after the last node: the wanted ones and what nobody reads."""
-        results: dict[str, Any] = {"": None, **given}
-        held = {"", *wanted}
-        for node, last in zip(self.rt_nodes_, self._last, strict=True):
-            extra: dict[str, Any] = {}
-            if node.has_linked_attribute and attributes:
-                extra["linked_attributes"] = attributes
-            if node.need_context():
-                extra["context"] = results
-            try:
-                inputs = [results[name] for name in node.input]
-                outputs = node.run(*inputs, **extra)
-            except BnfoldError as error:
-                raise error if isinstance(error, Float64Error) else Float64Error(str(error)) from error
-            except Exception as error:
-                raise Float64Error(f"Operator {_title(node.onnx_node)} failed: {_one_line(error)}") from error
-            self.work += work_of(node.op_type, inputs, outputs)
-            if self.after is not None:
-                outputs = self.after(node.onnx_node, list(outputs))
-            for name, value in zip(node.output, outputs, strict=False):
-                results[name] = _checked(node.onnx_node, value)
-            for name in last - held:
-                results.pop(name, None)
-        return results
+        self,
+        given: Sequence[Mapping[str, Any]],
+        wanted: Iterable[str],
+        weights: Mapping[str, Any] | None = None,
+        attributes: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """All values still alive after the last node, the wanted ones and what nobody reads, for each of `given`.
+
+        A weight is asked for at its first reader, once for all, and goes with every other value after its last.
+        """
+        lanes: list[dict[str, Any]] = [{"": None, **values} for values in given]
+        weights, held = weights or {}, {"", *wanted}
+        _enter(lanes, weights, held)
+        for node, reads, last in zip(self.rt_nodes_, self._reads, self._last, strict=True):
+            _enter(lanes, weights, reads)
+            for results in lanes:
+                self._step(node, results, attributes)
+                for name in last - held:
+                    results.pop(name, None)
+        return lanes
+
+    def _step(self, node: Any, results: dict[str, Any], attributes: dict[str, Any] | None) -> None:
+        """Add what one node computes."""
+        extra: dict[str, Any] = {}
+        if node.has_linked_attribute and attributes:
+            extra["linked_attributes"] = attributes
+        if node.need_context():
+            extra["context"] = results
+        try:
+            inputs = [results[name] for name in node.input]
+            outputs = node.run(*inputs, **extra)
+        except BnfoldError as error:
+            raise error if isinstance(error, Float64Error) else Float64Error(str(error)) from error
+        except Exception as error:
+            raise Float64Error(f"Operator {_title(node.onnx_node)} failed: {_one_line(error)}") from error
+        self.work += work_of(node.op_type, inputs, outputs)
+        if self.after is not None:
+            outputs = self.after(node.onnx_node, list(outputs))
+        for name, value in zip(node.output, outputs, strict=False):
+            results[name] = _checked(node.onnx_node, value)
+
+
+def _together(batches: Sequence[Mapping[str, Array]]) -> Iterator[list[Mapping[str, Array]]]:
+    """Groups of sets of inputs, in order, that hold no more than TOGETHER numbers or are alone."""
+    some: list[Mapping[str, Array]] = []
+    size = 0
+    for feeds in batches:
+        elements = sum(np.size(value) for value in feeds.values())
+        if some and size + elements > TOGETHER:
+            yield some
+            some, size = [], 0
+        some.append(feeds)
+        size += elements
+    if some:
+        yield some
+
+
+def _enter(lanes: Sequence[dict[str, Any]], weights: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Give every lane the weights among these names that it has no value for."""
+    for name in names:
+        lacking = [results for results in lanes if name not in results] if name in weights else []
+        if lacking:
+            value = weights[name]
+            for results in lacking:
+                results[name] = value
 
 
 def _checked(node: onnx.NodeProto, value: Any) -> Any:

@@ -11,6 +11,7 @@ what other batches show counts as well, up to BORROWED times a batch's own.
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -62,38 +63,72 @@ def rewritten_weights(stored_types: Mapping[str, Dtype], default: Dtype, draw: i
     return moved
 
 
-def explained(
-    model: ir.Model,
-    draws: Sequence[Parameters],
-    batches: Sequence[Batch],
-    base: Sequence[Outputs],
-    advance: Callable[[float], None] = lambda _: None,
-) -> list[dict[str, float]]:
-    """Per batch and output, SAFETY times the largest relative movement over the draws.
+@dataclass(frozen=True)
+class Moving:
+    """A model whose weights are moved: what each draw does to them, and its outputs per batch with unmoved ones."""
 
-    That movement is at least the largest of any batch, but for that it grows to no more than BORROWED times its own.
+    model: ir.Model
+    draws: Sequence[Parameters]
+    base: Sequence[Outputs]
 
-    A draw that changes a shape or makes a value infinite says nothing and is left out.
+
+class Explained:
+    """What rounding explains, measured by as many draws as a judgement needs.
+
+    A bound only grows with more draws. So what one draw explains all of them would explain, and the verdict of a
+    judgement that asks for `more` until it holds is the one that all draws lead to.
 
     Args:
-        model: the model whose weights are moved.
-        draws: what to do with its parameters, once each.
-        batches: inputs.
-        base: its outputs for each batch with unmoved weights.
+        models: whose weights are moved, in turn.
+        batches: inputs of all.
         advance: told how many elements of input went through a model.
     """
-    bounds = [dict.fromkeys(outputs, 0.0) for outputs in base]
-    for parameters in draws:
-        moved = Reference(model, parameters)
-        for batch, outputs, bound in zip(batches, base, bounds, strict=True):
-            for name, value in moved.run(batch.feeds).items():
-                error = relative_error(outputs[name], value)
+
+    def __init__(
+        self, models: Sequence[Moving], batches: Sequence[Batch], advance: Callable[[float], None] = lambda _: None
+    ) -> None:
+        self._batches, self._advance = batches, advance
+        self._seen = [[dict.fromkeys(outputs, 0.0) for outputs in moving.base] for moving in models]
+        turns = zip(*(moving.draws for moving in models), strict=True)
+        self._left = (draw for turn in turns for draw in zip(models, turn, self._seen, strict=True))
+
+    @property
+    def bounds(self) -> list[dict[str, float]]:
+        """Per batch and output, SAFETY times the largest relative movement so far, of the model that moved most.
+
+        The movement is at least the largest of any batch, but for that it grows to no more than BORROWED times its own.
+        """
+        found = [_pooled(seen) for seen in self._seen]
+        return [
+            {name: max(bounds.get(name, 0.0) for bounds in batch) for name in batch[0]}
+            for batch in zip(*found, strict=True)
+        ]
+
+    def more(self) -> bool:
+        """Make one more draw; False if there is none left.
+
+        A draw that changes a shape or makes a value infinite says nothing and is left out.
+
+        Raises:
+            Float64Error: the model cannot be evaluated with it.
+        """
+        turn = next(self._left, None)
+        if turn is None:
+            return False
+        moving, parameters, seen = turn
+        moved = Reference(moving.model, parameters).run_each([batch.feeds for batch in self._batches])
+        for batch, base, found, largest in zip(self._batches, moving.base, moved, seen, strict=True):
+            for name, value in found.items():
+                error = relative_error(base[name], value)
                 if np.isfinite(error):
-                    bound[name] = max(bound[name], SAFETY * error)
-            advance(batch.elements)
-        del moved  # its weights, before the next draw makes its own
-    largest = {name: max(bound.get(name, 0.0) for bound in bounds) for bound in bounds for name in bound}
-    return [{name: min(largest[name], BORROWED * own) for name, own in bound.items()} for bound in bounds]
+                    largest[name] = max(largest[name], SAFETY * error)
+            self._advance(batch.elements)
+        return True
+
+
+def _pooled(seen: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    largest = {name: max(batch.get(name, 0.0) for batch in seen) for batch in seen for name in batch}
+    return [{name: min(largest[name], BORROWED * own) for name, own in batch.items()} for batch in seen]
 
 
 def _half_ulp_noise(name: str, values: Array, dtype: Dtype, draw: int) -> Array:

@@ -7,7 +7,8 @@ those of an output, of course.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from math import inf
 from typing import Any
 
@@ -114,7 +115,8 @@ def trace(
         reference: model that defines the truth.
         candidate: model under test.
         batches: inputs for both.
-        reference_draws: ways to move the weights of `reference` within their rounding.
+        reference_draws: ways to move the weights of `reference` within their rounding; as many as it takes until
+            everything is explained, for a bound only grows with more.
         candidate_draws: the same for `candidate`.
         units: the units that the candidate stores its tensors in, by their names in the reference; those without are
             in the original ones. None where nothing is known.
@@ -127,23 +129,24 @@ def trace(
     run = _Runner(traced(batches), advance)
     ours, theirs = run(Reference(reference), list(pairs)), run(Reference(candidate), list(pairs.values()))
     pairs = {name: stored for name, stored in pairs.items() if _floats(ours[name]) and _floats(theirs[stored])}
-    noise = dict.fromkeys(pairs, 0.0)
-    for model, base, names, draws in (
-        (reference, ours, {name: name for name in pairs}, reference_draws),
-        (candidate, theirs, pairs, candidate_draws),
-    ):
-        for parameters in draws:
-            moved = run(Reference(model, parameters), list(names.values()))
-            for name, stored in names.items():
-                rows = [_movement(x, y) for x, y in zip(base[stored], moved[stored], strict=True)]
-                noise[name] = max(noise[name], *rows)
     writers = {v.name: node for node in candidate.graph for v in node.outputs}
     outputs = {value.name for value in reference.graph.outputs}
     stated = {name: {} if name in outputs else units for name in pairs}
-    return [
-        _site(name, stored, title(writers[stored]), ours[name], theirs[stored], noise[name], stated[name])
+    sites = [
+        _site(name, stored, title(writers[stored]), ours[name], theirs[stored], stated[name])
         for name, stored in pairs.items()
     ]
+    moving = (reference, ours, dict(zip(pairs, pairs, strict=True))), (candidate, theirs, pairs)
+    for turn in zip_longest(reference_draws, candidate_draws):
+        for (model, base, names), parameters in zip(moving, turn, strict=True):
+            if parameters is None or all(site.holds for site in sites):
+                continue
+            moved = run(Reference(model, parameters), list(names.values()))
+            for number, site in enumerate(sites):
+                stored = names[site.tensor]
+                noise = max(_movement(x, y) for x, y in zip(base[stored], moved[stored], strict=True))
+                sites[number] = replace(site, bound=max(site.bound, SAFETY * noise + FLOAT64_NOISE))
+    return sites
 
 
 def traced(batches: Sequence[Batch]) -> list[Batch]:
@@ -177,10 +180,10 @@ def _site(
     node: str,
     ours: Sequence[Array],
     theirs: Sequence[Array],
-    noise: float,
     units: Mapping[str, Unit] | None,
 ) -> Site:
-    bound = SAFETY * noise + FLOAT64_NOISE
+    """A site whose bound is that without any rounding of weights."""
+    bound = FLOAT64_NOISE
     unit = (units or {}).get(name)
     if unit is not None and [x.shape for x in ours] == [y.shape for y in theirs]:
         ours, theirs = _in_units(ours, theirs, unit)

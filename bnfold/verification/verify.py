@@ -24,14 +24,14 @@ from bnfold.verification import sentences as say
 from bnfold.verification.batches import Batch
 from bnfold.verification.blame import Blame, blame
 from bnfold.verification.case import Case, Settings, with_data
-from bnfold.verification.compared import compared, worst
+from bnfold.verification.compared import compared, explained_by, worst
 from bnfold.verification.conclusion import conclude, conclude_without_float64
 from bnfold.verification.data import Data
 from bnfold.verification.effort import FILES_BUDGET, FOLD_BUDGET
 from bnfold.verification.interface import check_interface
 from bnfold.verification.own_type import Ahead
 from bnfold.verification.reference import Float64Error, Parameters
-from bnfold.verification.sensitivity import DRAWS, every_weight, explained, rewritten_weights
+from bnfold.verification.sensitivity import DRAWS, Explained, Moving, every_weight, rewritten_weights
 from bnfold.verification.stored import compare_weights, model_type, stored_types
 from bnfold.verification.trace import Site, trace, traced
 from bnfold.verification.verdict import Algebra, Bounded, Place, Verification
@@ -86,9 +86,11 @@ def verify_fold(
         case.meter.step("file")
         draws = [rewritten_weights(stored_types(folded), model_type(folded), draw) for draw in range(DRAWS)]
         some = slice(case.moved_on)
-        moved = explained(exact, draws, case.batches[some], exacts[some], case.meter.advance)
         stored = case.evaluate(folded, case.moved_on)
-        file = compared(case.batches[some], exacts[some], stored, _with_floor(moved), tolerances)
+        moved = Explained([Moving(exact, draws, exacts[some])], case.batches[some], case.meter.advance)
+        file = explained_by(
+            moved, lambda: compared(case.batches[some], exacts[some], stored, _floored(moved), tolerances)
+        )
         found = Algebra(
             worst(algebra).max_rel, worst(algebra).bound, worst(algebra).place, file=worst(file), weights=weights
         )
@@ -96,7 +98,7 @@ def verify_fold(
     except Float64Error as error:
         return conclude_without_float64(case, str(error))
     told = say.of_fold(found, tolerances)
-    return conclude(case, ahead, found, truths, case.everywhere(moved), [*algebra, *file], told, sites, guilty)
+    return conclude(case, ahead, found, truths, moved, [*algebra, *file], told, sites, guilty)
 
 
 def verify_files(
@@ -128,16 +130,12 @@ def verify_files(
         found = case.evaluate(candidate)
         some = slice(case.moved_on)
         case.meter.step("what rounding explains")
-        moved = [
-            {name: max(a[name], b.get(name, 0.0)) for name in a}
-            for a, b in zip(
-                explained(reference, ours, case.batches[some], truths[some], advance),
-                explained(candidate, theirs, case.batches[some], found[some], advance),
-                strict=True,
-            )
-        ]
-        moved = case.everywhere(moved)
-        outputs = compared(case.batches, truths, found, _with_floor(moved), settings.tolerances)
+        models = [Moving(reference, ours, truths[some]), Moving(candidate, theirs, found[some])]
+        moved = Explained(models, case.batches[some], advance)
+        outputs = explained_by(
+            moved,
+            lambda: compared(case.batches, truths, found, case.everywhere(_floored(moved)), settings.tolerances),
+        )
         case.meter.step("every tensor")
         sites = trace(reference, candidate, case.batches, ours, theirs, advance=advance)
     except Float64Error as error:
@@ -178,8 +176,8 @@ def _case(
     return Case(original, folded, *paths, batches, data, settings, meter, plain, moving, budget, tracing)
 
 
-def _with_floor(moved: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
-    return [{name: bound + FLOAT64_FLOOR for name, bound in bounds.items()} for bounds in moved]
+def _floored(moved: Explained) -> list[dict[str, float]]:
+    return [{name: bound + FLOAT64_FLOOR for name, bound in bounds.items()} for bounds in moved.bounds]
 
 
 def _places_of_fold(

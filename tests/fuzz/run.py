@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import onnx
 import torch
+from typer.testing import CliRunner
 
+from bnfold.cli.app import app
 from bnfold.zoo import resnet20
 from tests.cli.conftest import small_net
 from tests.fuzz.mutate import mutated_bytes, mutated_graph
-from tests.fuzz.trial import in_fork
 from tests.networks import Net
 
 CHECKPOINTS = 4
@@ -32,15 +35,16 @@ def samples(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
 
 
 def warm() -> None:
-    """Import, in this process, everything that a fork may need."""
-    import bnfold.cli
-    import bnfold.pipeline
-    import bnfold.report.terminal  # noqa: F401
-
+    """Import, in this process, everything that a fork needs: fold what is not damaged yet."""
     torch.set_num_threads(1)
-    for name, data in (("in.onnx", _graphs()[0]), ("in.pt", _checkpoints()[0])):
-        trial = in_fork(name, data, "--no-verify", *SHAPE[name])
-        assert trial.code == 0, trial
+    whole = [*(("in.onnx", graph) for graph in _graphs()), *(("in.pt", saved) for saved in _checkpoints()[:2])]
+    with TemporaryDirectory(prefix="fuzz-") as folder:
+        for name, data in whole:
+            source = Path(folder, name)
+            source.write_bytes(data)
+            output = ["-o", str(source.with_suffix(".folded.onnx")), "--force"]
+            done = CliRunner().invoke(app, ["fold", str(source), *output, "--no-bench", "--no-verify", *SHAPE[name]])
+            assert done.exit_code == 0, done.output
 
 
 SHAPE = {"in.onnx": (), "in.pt": ("--input", "x:1,3,8,8")}

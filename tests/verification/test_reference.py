@@ -1,5 +1,6 @@
 """The float64 interpreter: against torch, against ONNX Runtime, and that it refuses what it cannot do."""
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +82,37 @@ def test_keep_returns_intermediates_and_nothing_else():
     model = as_ir(Net().original())
     x = np.zeros((1, 3, 16, 16), np.float32)
     assert set(Reference(model).run({"x": x}, {"c0.z", "gap", "nothing"})) == {"y", "c0.z", "gap"}
-    results = Reference(model)._evaluator.evaluate(Reference(model)._initializers | {"x": widen(x)}, ["y"])
+    reference = Reference(model)
+    (results,) = reference._evaluator.evaluate([{"x": widen(x)}], ["y"], reference._weights)
     assert set(results) == {"", "y"}
+
+
+def test_a_weight_is_made_once_for_several_inputs_and_none_is_held():
+    model = as_ir(Net().original())
+    made, alive = [], []
+
+    def parameters(name, stored):
+        values = stored.astype(np.float64)
+        made.append(name)
+        alive.append(weakref.ref(values))
+        return values
+
+    reference = Reference(model, parameters)
+    assert made == []
+    inputs = [{"x": np.random.default_rng(seed).normal(size=(1, 3, 16, 16))} for seed in range(3)]
+    found = list(reference.run_each(inputs))
+    assert sorted(made) == sorted(set(made))
+    assert not any(values() is not None for values in alive)
+    for feeds, outputs in zip(inputs, found, strict=True):
+        np.testing.assert_array_equal(Reference(model).run(feeds)["y"], outputs["y"])
+
+
+def test_inputs_beyond_the_limit_go_one_after_the_other(monkeypatch):
+    model, made = as_ir(Net().original()), []
+    monkeypatch.setattr("bnfold.verification.reference.TOGETHER", 2 * 3 * 16 * 16)
+    reference = Reference(model, lambda name, stored: made.append(name) or stored.astype(np.float64))
+    assert len(list(reference.run_each([{"x": np.ones((1, 3, 16, 16))}] * 5))) == 5
+    assert made.count(made[0]) == 3
 
 
 def test_casts_and_constants_become_float64():

@@ -1,13 +1,28 @@
 """What moved weights do to outputs."""
 
+from collections import Counter
+from functools import partial
+from itertools import pairwise
+
 import numpy as np
 import onnx
 from bn_nets import Net, as_ir, single
 from onnx import TensorProto, helper, numpy_helper
 
 from bnfold.verification import Batch, Reference, make_batches, specs_of
+from bnfold.verification.compared import compared, explained_by
 from bnfold.verification.precision import ulp
-from bnfold.verification.sensitivity import BORROWED, every_weight, explained, relative_error, rewritten_weights
+from bnfold.verification.sensitivity import BORROWED, Explained, Moving, every_weight, relative_error, rewritten_weights
+from bnfold.verification.tolerance import Tolerances
+
+
+def explained(model, draws, batches, base):
+    """The bounds after all draws."""
+    moved = Explained([Moving(model, draws, base)], batches)
+    while moved.more():
+        pass
+    return moved.bounds
+
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -72,3 +87,56 @@ def test_a_lucky_batch_borrows_from_the_others_but_not_without_end():
     assert medium == large > alone[1]
     assert small == BORROWED * alone[2] < large
     assert none == 0
+
+
+def _judged(margin):
+    """A judgement that allows `margin` times what is explained, and how many draws it asked for."""
+    net = Net(seed=5)
+    exact, folded = as_ir(net.exact()), as_ir(net.folded())
+    batches = make_batches(specs_of(exact))[:2]
+    base, found = ([Reference(model).run(b.feeds) for b in batches] for model in (exact, folded))
+    asked = Counter()
+
+    def counted(draw):
+        change = rewritten_weights({}, F32, draw)
+
+        def changed(name, stored):
+            asked[draw] = 1
+            return change(name, stored)
+
+        return changed
+
+    moved = Explained([Moving(exact, [counted(draw) for draw in range(3)], base)], batches)
+    return explained_by(moved, partial(_compared, batches, base, found, moved, margin)), asked.total()
+
+
+def _compared(batches, base, found, moved, margin):
+    bounds = [{name: margin * bound for name, bound in batch.items()} for batch in moved.bounds]
+    return compared(batches, base, found, bounds, Tolerances())
+
+
+def test_draws_end_as_soon_as_everything_is_explained():
+    found, draws = _judged(1.0)
+    assert all(item.holds for item in found)
+    assert draws == 1
+
+
+def test_what_is_not_explained_takes_all_draws():
+    found, draws = _judged(1e-3)
+    assert not any(item.holds for item in found)
+    assert draws == 3
+
+
+def test_bounds_only_grow():
+    net = Net(seed=5)
+    exact = as_ir(net.exact())
+    batches = make_batches(specs_of(exact))
+    base = [Reference(exact).run(b.feeds) for b in batches]
+    moved = Explained([Moving(exact, [rewritten_weights({}, F32, draw) for draw in range(3)], base)], batches)
+    seen = [moved.bounds]
+    while moved.more():
+        seen.append(moved.bounds)
+    assert len(seen) == 4
+    for before, after in pairwise(seen):
+        assert all(old["y"] <= new["y"] for old, new in zip(before, after, strict=True))
+    assert seen[0][0]["y"] == 0 < seen[1][0]["y"]
