@@ -192,18 +192,36 @@ class Search:
         self.grant(wishes)
 
     def grant(self, wishes: Mapping[str, Requirements]) -> Mapping[str, tuple[str, ...]]:
-        """Add what fits beside the removals, in this order; returns the removals that forbid each of the others."""
+        """Add what fits beside the removals, in this order.
+
+        Returns:
+            For each of the others what forbids it: removals, or, if these only do together with wishes that were
+            granted before, the nodes of those.
+        """
         names = list(wishes)
         together = [*wishes.values()]
         conflict = self._add(lambda code: compiled(code, [s for each in together for s in each.statements(code)]))
         if conflict is None:
             return {}
         if len(names) == 1:
-            demands = [self.units.demands[origin] for origin in conflict[1].origins]
-            return {names[0]: tuple(dict.fromkeys(demand.node for demand in demands if demand.removal))}
+            code, contradiction = conflict
+            origins = [contradiction.origins, *self._contradicting(code, together[0])]
+            return {names[0]: tuple(dict.fromkeys(name for each in origins for name in self._forbidding(each)))}
         half = len(names) // 2
         parts = (dict(list(wishes.items())[span]) for span in (slice(half), slice(half, None)))
         return {name: blockers for part in parts for name, blockers in self.grant(part).items()}
+
+    def _contradicting(self, code: Code, wish: Requirements) -> Iterator[tuple[int, ...]]:
+        """For every statement of a wish that contradicts, taken alone, what holds: who asked for that."""
+        for statement in wish.statements(code):
+            equations = compiled(code, [statement])
+            for index in self.systems[code].contradicted(equations)[:1]:
+                yield self.systems[code].origins(equations.ids[:, index])
+
+    def _forbidding(self, origins: Sequence[int]) -> list[str]:
+        demands = [self.units.demands[origin] for origin in origins]
+        removals = [demand.node for demand in demands if demand.removal]
+        return removals or [demand.node for demand in demands if demand.node in self.units.wishes]
 
     def add(self, candidates: Sequence[Candidate]) -> tuple[Code, Contradiction] | None:
         """Add the equations of all, or none and say what contradicts."""

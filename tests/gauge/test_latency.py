@@ -134,6 +134,27 @@ def test_unknown_extents_are_not_compared():
     assert not folded.kept
 
 
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_a_product_takes_a_shift_that_spares_another_one(blocks, last):
+    """Once a wide product goes without bias, the stream has a shift, and a narrower product that reads it needs one."""
+    net = Net()
+
+    def normalized(x: str, width: int) -> str:
+        tokens = net.shape(x)[1]
+        x = net.node("MatMul", x, net.normal(net.shape(x)[-1], width))
+        x = net.bn(net.node("Reshape", x, [tokens, width]))
+        return net.node("Reshape", x, [1, tokens, width])
+
+    x = net.input(1, 8, 6)
+    for _ in range(blocks):
+        x = net.node("Add", x, normalized(net.node("Tanh", normalized(x, 6)), 6))
+    outputs = [net.node("Tanh", normalized(net.node("Slice", x, [0], [2], [1]), 4))]
+    outputs += [net.node("Tanh", normalized(x, 6))] if last else []
+    folded = check(net, outputs)
+    assert not folded.kept
+
+
 def test_a_scale_goes_into_any_product():
     net = Net()
     x = net.node("Mul", net.input(1, 4, 3), net.normal(3))

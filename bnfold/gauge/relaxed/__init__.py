@@ -87,7 +87,7 @@ def chosen(
     Args:
         network: the facts.
         plan: the units.
-        blockers: by the name of such a node, the removals that it serves.
+        blockers: by the name of such a node, what it serves: removals, or nodes whose wish was granted.
         objective: what the fold is for.
 
     Returns:
@@ -110,10 +110,13 @@ def chosen(
 
 
 def worth(node: Node, objective: Objective) -> float:
-    """What it would cost not to remove an affine operator; infinite where it must go and only can that way."""
+    """What it would cost not to remove an affine operator; infinite where it must go and only can that way.
+
+    For a node whose wish was granted: about what its own dearer form would cost.
+    """
     y = node.outputs[0]
     assert y is not None
-    if objective is Objective.LATENCY or elements(node) == 1:
+    if objective is Objective.LATENCY or elements(node) in (None, 1):
         return cost.elementwise(y)
     return cost.depthwise(y) if last_resort.exists(node) else float("inf")
 
