@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,12 +106,12 @@ def by_width(statements: Sequence[Statement]) -> list[list[Statement]]:
 
 
 class Pool:
-    """The equations of many requirements, compiled once; any of them can be taken out together."""
+    """The equations of many requirements in some systems, compiled once; any of them can be taken out together."""
 
-    def __init__(self, requirements: Sequence[Requirements]) -> None:
+    def __init__(self, requirements: Sequence[Requirements], codes: Collection[Code]) -> None:
         self._equations: dict[Code, Equations] = {}
         self._ends: dict[Code, Ids] = {}
-        for code in SYSTEMS:
+        for code in codes:
             lists = [each.statements(code) for each in requirements]
             self._equations[code] = compiled(code, [statement for each in lists for statement in each])
             self._ends[code] = np.cumsum([0, *(sum(s.size for s in each) for each in lists)])

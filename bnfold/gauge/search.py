@@ -24,7 +24,8 @@ class Search:
 
     Attributes:
         units: the network's equations.
-        systems: the three systems, holding the structure's equations and those of what is removed.
+        systems: the systems, by what a contradiction is called, holding the structure's equations and those of what is
+            removed.
         removed: candidates whose equations hold.
         refused: all other candidates.
         reasons: why, by node name.
@@ -60,7 +61,7 @@ class Search:
                 open_.append(candidate)
         ranked = sorted(units.candidates, key=saving, reverse=True)
         self._rank = {candidate: rank for rank, candidate in enumerate(ranked)}
-        self._pool = Pool([self.blank.get(candidate, candidate.requirements) for candidate in ranked])
+        self._pool = Pool([self.blank.get(candidate, candidate.requirements) for candidate in ranked], self.systems)
         self.attempt(open_)
 
     def attempt(self, candidates: Sequence[Candidate]) -> None:

@@ -63,9 +63,10 @@ class _Values:
         ids = np.concatenate([np.zeros(0, np.int64), *(gauge.reshape(-1) for gauge in gauges)])
         unique = ids[np.sort(np.unique(ids, return_index=True)[1])]
         values = {code: _by_id(system, unique) for code, system in search.systems.items()}
-        self._gain = np.exp(-values[Code.SCALE]) * np.where(values[Code.SIGN] % 2 == 1, -1.0, 1.0)
+        self._gain = np.exp(-values[Code.SCALE])
+        if Code.SIGN in values:
+            self._gain[values[Code.SIGN] % 2 == 1] *= -1
         self._offset = np.where(values[Code.SHIFT] == 0, 0.0, -values[Code.SHIFT] * self._gain)
-
         self._changed = (self._gain != 1) | (self._offset != 0)
 
     def changed(self, gauge: Ids) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from bnfold.gauge import fused, leftovers, relaxed
+from bnfold.gauge.collector import no_collection
 from bnfold.gauge.exchange import improve
-from bnfold.gauge.into import absorbers
+from bnfold.gauge.into import NOWHERE, Ends, absorbers
 from bnfold.gauge.precision import most_lossy
 from bnfold.gauge.rules import read
 from bnfold.gauge.rules.affine import elements
@@ -18,6 +19,7 @@ from bnfold.network import Network
 from bnfold.plan import Code, Decision, Form, Objective, Plan, Reason, step_name
 
 
+@no_collection()
 def solve(
     network: Network, withdrawn: Mapping[str, Reason] | None = None, objective: Objective = Objective.LATENCY
 ) -> Plan:
@@ -92,7 +94,6 @@ def _decided(
     objective: Objective,
     lasting: Set[str],
 ) -> Plan:
-    into = absorbers(network, search.units, draft.units, draft.rewritten, frozenset(forms))
     reasons = {**withdrawn, **search.reasons}
     removed = {candidate.node.name for candidate in search.removed}
     for node in network.nodes:
@@ -100,17 +101,18 @@ def _decided(
             reasons[node.name] = because(search.units.refused.get(node.name, Code.NOT_CONSTANT))
     left = leftovers.rewritten(search, draft, reasons, objective)
     all_forms = {**forms, **left.forms}
+    into = absorbers(network, search.units, draft, forms, all_forms)
     decisions = []
     for node in network.nodes:
         size = elements(node)
         if size is None:
             continue
         name, reason = node.name, reasons.get(node.name)
-        ends = into(node) if reason is None else ()
+        ends = into(node) if reason is None else NOWHERE
         if name in left.into:
-            ends, reason = (left.into[name],), None
-        steps = {end: tuple(step.op for step in all_forms[end]) for end in ends if end in all_forms}
-        decisions.append(Decision(name, node.op, size == 1, ends, reason, steps))
+            host = left.into[name]
+            ends, reason = Ends((host,), {host: tuple(step.op for step in all_forms[host])}), None
+        decisions.append(Decision(name, node.op, size == 1, ends.nodes, reason, ends.steps))
     return replace(
         draft,
         decisions=tuple(decisions),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bnfold.affine import Affine
 from bnfold.gauge.equations import GROUND, Ids
 from bnfold.gauge.linear_system import LinearSystem
-from bnfold.gauge.requirements import Requirements, by_width, compiled
+from bnfold.gauge.requirements import SYSTEMS, Requirements, by_width, compiled
 from bnfold.network import Network, Node, OpaqueError, Tensor
 from bnfold.plan import Code
 
@@ -184,7 +184,11 @@ class Units:
         return new
 
     def systems(self) -> dict[Code, LinearSystem]:
-        """The three systems, holding the structure's equations."""
+        """The systems that have something to say, holding the structure's equations.
+
+        Original units satisfy every operator, so only removals bring negative factors: without any, all scales are
+        positive and there is no system of signs.
+        """
         if self._systems is None:
             self._systems = self._solved_structure()
         return {code: system.copy() for code, system in self._systems.items()}
@@ -193,10 +197,11 @@ class Units:
         free = np.zeros(self._count, np.bool_)
         for ids in self._free:
             free[ids] = True
+        signs = any((candidate.affine.scale < 0).any() for candidate in self.candidates)
         systems = {
-            Code.SCALE: LinearSystem(self._count, free),
-            Code.SIGN: LinearSystem(self._count, free, modulus=2),
-            Code.SHIFT: LinearSystem(self._count, free),
+            code: LinearSystem(self._count, free, modulus=2 if code == Code.SIGN else None)
+            for code in SYSTEMS
+            if signs or code != Code.SIGN
         }
         for code, system in systems.items():
             for statements in by_width(self.structure.statements(code)):
