@@ -61,7 +61,7 @@ def measure(size: Size, threads: int, seconds: float) -> dict[str, Any]:
             assert differences[name] < CLOSE, f"{name} computes something else"
             paths.append(Path(folder, f"{index}.onnx"))
             onnx.save(form.model, paths[-1])
-        result = bench(paths, {"input": x}, levels=["all"], threads=threads, seconds=seconds, names=list(FORMS))
+        result = bench(paths, [{"input": x}], levels=["all"], threads=[threads], seconds=seconds, names=list(FORMS))
     reference = result.contestants[0]
     return {
         "channels": size.channels,

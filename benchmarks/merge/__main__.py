@@ -37,7 +37,7 @@ def latency(found: Files, threads: int, seconds: float) -> dict[str, Any]:
     feeds = {"input": np.random.default_rng(0).standard_normal(found.shape).astype(np.float32)}
     names = ("original", "bnfold", "timm")
     paths = [found.original, found.folded, found.timm]
-    result = bench(paths, feeds, levels=("all",), threads=threads, seconds=seconds, names=names)
+    result = bench(paths, [feeds], levels=("all",), threads=[threads], seconds=seconds, names=names)
     return {
         "original_ms": result.contestants[0].run.p50 * 1e3,
         **{item.candidate: item.run.to_json() for item in result.comparisons},

@@ -125,7 +125,7 @@ def measured(name: str, channels: int, extent: int, threads: int, seconds: float
         fold(given, output=split, merge=False, verify=False)
         merges = fold(given, output=merged, verify=False).report.merging.merges
         feeds = {"x": np.random.default_rng(0).standard_normal((1, channels, extent, extent)).astype(np.float32)}
-        result = bench([split, merged], feeds, levels=("all",), threads=threads, seconds=seconds)
+        result = bench([split, merged], [feeds], levels=("all",), threads=[threads], seconds=seconds)
     speedup = result.comparisons[0].run.to_json()["speedup"]
     return {
         "region": name,

@@ -3,26 +3,128 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnfold.cli.options import Input, Json, Seconds, parse_shapes
+from bnfold.cli.options import Json, Seconds
+from bnfold.cli.proof_options import Inputs, parse_variants
+from bnfold.errors import UsageError
+
+if TYPE_CHECKING:
+    from bnfold.latency.profile import Profile
+    from bnfold.latency.results import BenchResult
+    from bnfold.latency.sessions import Level
 
 
 def bench(
-    models: Annotated[list[Path], typer.Argument(help="Models to measure; the first is the reference.")],
-    input_: Input = None,
-    json_: Json = None,
+    models: Annotated[
+        list[Path] | None, typer.Argument(help="Models to measure; without --against the first is the reference.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option("--against", help="The reference.")] = None,
+    input_: Inputs = None,
+    batch: Annotated[
+        str | None, typer.Option("--batch", metavar="1,8,32", help="Sizes of the first axis of the inputs.")
+    ] = None,
+    level: Annotated[
+        str, typer.Option("--level", metavar="disabled,basic,all", help="ONNX Runtime's graph optimization levels.")
+    ] = "disabled,all",
+    threads: Annotated[str, typer.Option("--threads", metavar="1,2", help="Intra-op threads of each session.")] = "1",
+    provider: Annotated[
+        str, typer.Option("--provider", metavar="cpu,cuda", help="ONNX Runtime's execution providers.")
+    ] = "cpu",
     seconds: Seconds = 20.0,
-    threads: Annotated[int, typer.Option(min=1, help="Intra-op threads of each session.")] = 1,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Also show which operators take the time, and the share of the peak.")
+    ] = False,
+    json_: Json = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write every single time, one a line.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the times and the speed-ups (.svg, .png, .pdf).")
+    ] = None,
+    load: Annotated[
+        list[Path] | None,
+        typer.Option("--load", help="Show a --json file again; given twice, compare them."),
+    ] = None,
 ) -> None:
     """Measure latency on ONNX Runtime, without and with its own graph optimizations."""
-    from bnfold.cli.output import progress, show
-    from bnfold.measure import bench as measure
-    from bnfold.report import terminal
+    from bnfold.cli.output import show
+    from bnfold.latency import stored
+    from bnfold.report import benchmark, growth
 
+    if plot is not None:
+        growth.check(plot)
+    profiles: list[Profile] = []
+    if load:
+        if models or against or profile or len(load) > 2:
+            raise UsageError("--load shows one file or compares two; it takes no models and measures nothing.")
+        results = [stored.load(path) for path in load]
+        result = results[-1]
+    else:
+        everyone = [*([against] if against else []), *(models or [])]
+        result, profiles = _measure(everyone, input_, batch, level, threads, provider, seconds, profile=profile)
+        results = [result]
+    if csv is not None:
+        stored.write_csv(result, csv)
+    if plot is not None:
+        from bnfold.report import latency_plot
+
+        latency_plot.draw(result, plot)
+    data = result.to_json(raw=True)
+    if profiles:
+        data["profiles"] = [each.to_json() for each in profiles]
+    parts = benchmark.whole(result)
+    if len(results) == 2:
+        parts = benchmark.changes(stored.changes(*results), stored.differences(*results))
+    show([*parts, *(benchmark.profiles(profiles) if profiles else [])], data, json_)
+
+
+def _measure(
+    models: list[Path],
+    input_: list[str] | None,
+    batch: str | None,
+    level: str,
+    threads: str,
+    provider: str,
+    seconds: float,
+    *,
+    profile: bool,
+) -> tuple[BenchResult, list[Profile]]:
+    from bnfold import measure
+    from bnfold.cli.output import progress
+
+    shapes = parse_variants(input_)
+    levels: list[Level] = _listed(level)  # type: ignore[assignment]  # bench refuses others in a sentence
+    counts = _numbers("--threads", threads)
+    providers = _listed(provider)
     with progress() as tell:
-        tell("measuring latency")
-        result = measure(models, shapes=parse_shapes(input_), seconds=seconds, threads=threads)
-    show(terminal.benchmark(result), result.to_json(), json_)
+        tell("measuring latency", 0.0)
+        result = measure.bench(
+            models,
+            shapes=shapes,
+            batches=_numbers("--batch", batch) if batch else (),
+            levels=levels,
+            threads=counts,
+            providers=providers,
+            seconds=seconds,
+            progress=lambda share: tell("measuring latency", share),
+        )
+        if not profile:
+            return result, []
+        tell("profiling", 1.0)
+        profiles = measure.profile(models, shapes=shapes[0], level=levels[-1], threads=counts[0], provider=providers[0])
+        return result, profiles
+
+
+def _listed(entry: str) -> list[str]:
+    return [part.strip() for part in entry.split(",")]
+
+
+def _numbers(option: str, entry: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in entry.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise UsageError(f"{option} {entry} is not a number from 1 on, or several with commas between.")
+    return numbers

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import Any, Self
 
 PACKAGES = ("numpy", "onnx", "onnxruntime", "torch")
 
@@ -24,6 +25,7 @@ class Environment:
         versions: of numpy, onnx, onnxruntime and torch; a package that is not installed is absent.
         load_average: runnable programs, averaged over the last 1, 5 and 15 minutes; None where the system
             does not tell.
+        clock_mhz: mean of the cores as the system reports it; None where it does not.
         time: UTC, ISO 8601, to the second.
     """
 
@@ -34,11 +36,18 @@ class Environment:
     python: str
     versions: dict[str, str]
     load_average: tuple[float, float, float] | None
+    clock_mhz: float | None
     time: str
 
     def to_json(self) -> dict[str, Any]:
         """Return the attributes as a JSON-ready dict."""
         return asdict(self) | {"load_average": None if self.load_average is None else list(self.load_average)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Return what `to_json` wrote."""
+        load = data["load_average"]
+        return cls(**data | {"load_average": None if load is None else tuple(load)})
 
 
 def environment() -> Environment:
@@ -52,8 +61,18 @@ def environment() -> Environment:
         python=platform.python_version(),
         versions=_versions(PACKAGES),
         load_average=os.getloadavg() if hasattr(os, "getloadavg") else None,
+        clock_mhz=mean_clock(),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def mean_clock(cpuinfo: Path = Path("/proc/cpuinfo")) -> float | None:
+    """MHz now, averaged over the cores; None where the system does not tell."""
+    if not cpuinfo.is_file():
+        return None
+    lines = cpuinfo.read_text(errors="replace").splitlines()
+    clocks = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
+    return fmean(clocks) if clocks else None
 
 
 def _cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

@@ -6,6 +6,8 @@
 4. Blocks: in each, every contestant in random order runs a burst. The first run of a burst is not counted,
    because it finds the caches filled by somebody else.
 
+5. Copies between host and device, apart.
+
 The reference takes part twice, as itself and as the control, each with a session of its own. Sessions of one
 file differ by some 0.2 % (where their memory happens to lie); the control shows that as well as the noise.
 """
@@ -16,13 +18,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bnfold.errors import UsageError
+from bnfold.latency.binding import bind, time_copies
 from bnfold.latency.file_size import stored_bytes
+from bnfold.latency.providers import PROVIDERS
 from bnfold.latency.sessions import Feeds, Level, first_run, open_session, session_options
 from bnfold.latency.statistics import FEWEST_BLOCKS, Times
 
@@ -32,6 +35,7 @@ WARM_UP_RUNS = 3
 WARM_UP_SHARE = 0.1
 LOAD_SHARE = 0.2
 MOST_LOADS = 30
+COPIES = 20
 # Enough blocks for a stable interval; within a block longer than that the machine drifts.
 TARGET_BLOCKS = 60
 BLOCK_SECONDS = 0.5
@@ -39,11 +43,10 @@ BLOCK_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Contestant:
-    """A model file under a name, at one of ONNX Runtime's graph optimization levels."""
+    """A model file under a name."""
 
     name: str
     path: Path
-    level: Level
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,15 @@ class Samples:
         runs: float64, shape (blocks, runs a block), seconds.
         loads: float64, shape (repeats, 1), seconds to create the session with the file in the page cache.
         size_bytes: file size, external data included.
+        copies: median seconds to send the inputs to the device and to fetch the outputs; None where they cannot be
+            bound to one.
     """
 
     contestant: Contestant
     runs: Times
     loads: Times
     size_bytes: int
+    copies: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -82,14 +88,23 @@ class Sampling:
 
 
 def sample(
-    contestants: Sequence[Contestant], feeds: Feeds, *, threads: int = 1, seconds: float = 10.0, seed: int = 0
+    contestants: Sequence[Contestant],
+    feeds: Feeds,
+    *,
+    level: Level = "all",
+    threads: int = 1,
+    provider: str = "cpu",
+    seconds: float = 10.0,
+    seed: int = 0,
 ) -> Sampling:
-    """Measure contestants against each other on ONNX Runtime's CPU provider.
+    """Measure contestants against each other.
 
     Args:
         contestants: the first one is the reference.
         feeds: input name -> array, the same for all.
+        level: ONNX Runtime's graph optimization level.
         threads: intra-op threads of each session.
+        provider: ONNX Runtime's execution provider, by the name in `bnfold.latency.providers`.
         seconds: for warm-up and blocks; at least 6 blocks are run even if they take longer. Loading comes on
             top: six to thirty repeats, more than six only within a fifth of `seconds`.
         seed: of the orders.
@@ -104,14 +119,18 @@ def sample(
     everyone = [*contestants, replace(contestants[0], name=CONTROL)]
     feeds = {name: np.asarray(array, order="C") for name, array in feeds.items()}
     rng = np.random.default_rng(seed)
+    on = PROVIDERS[provider]
+    openers = [partial(open_session, contestant.path, session_options(level, threads), on) for contestant in everyone]
 
-    opened = [_open(contestant, threads) for contestant in everyone]
+    opened = [opener() for opener in openers]
     for contestant, session in zip(everyone, opened, strict=True):
         first_run(session, feeds, contestant.path)
     sizes = [stored_bytes(contestant.path) for contestant in everyone]
-    loads = time_loads([partial(_open, contestant, threads) for contestant in everyone], seconds * LOAD_SHARE, rng)
-    runs, order, block_seconds = interleave([partial(session.run, None, feeds) for session in opened], seconds, rng)
-    *samples, control = map(Samples, everyone, runs, loads, sizes)
+    loads = time_loads(openers, seconds * LOAD_SHARE, rng)
+    bound = [bind(session, feeds, on) for session in opened]
+    runs, order, block_seconds = interleave([each.run for each in bound], seconds, rng)
+    copies = [time_copies(each, COPIES) for each in bound]
+    *samples, control = map(Samples, everyone, runs, loads, sizes, copies)
     return Sampling(tuple(samples), control, order, block_seconds)
 
 
@@ -186,7 +205,3 @@ def _burst(action: Callable[[], object], count: int) -> Times:
         action()
         times[run] = time.perf_counter() - start
     return times
-
-
-def _open(contestant: Contestant, threads: int) -> Any:
-    return open_session(contestant.path, session_options(contestant.level, threads))

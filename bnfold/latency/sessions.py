@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnfold.errors import SourceError, UsageError
+from bnfold.latency.providers import CPU, Provider, require
 
 Level = Literal["disabled", "basic", "all"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -43,20 +44,31 @@ def session_options(level: Level, threads: int) -> Any:
     return options
 
 
-def open_session(path: Path, options: Any) -> Any:
-    """Return an `onnxruntime.InferenceSession` of the file on the CPU.
+def open_session(path: Path, options: Any, provider: Provider = CPU) -> Any:
+    """Return an `onnxruntime.InferenceSession` of the file; what the provider cannot run, the CPU does.
 
     Raises:
         SourceError: the file is missing, or ONNX Runtime cannot load it.
+        UsageError: this ONNX Runtime has no such provider, or the provider does not start.
     """
     import onnxruntime
+
+    require(provider)
 
     if not path.is_file():
         raise SourceError(f"There is no file {path}; check the path.")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=_with_cpu(provider))
     except Exception as error:
         raise SourceError(f"ONNX Runtime cannot load {path}: {_reason(error)}.") from error
+    # ONNX Runtime goes on with the CPU where a provider does not start, and only logs it.
+    if provider.onnxruntime not in session.get_providers():
+        raise UsageError(f"{provider.onnxruntime} does not start here; are its device, driver and libraries there?")
+    return session
+
+
+def _with_cpu(provider: Provider) -> list[str]:
+    return list(dict.fromkeys([provider.onnxruntime, CPU.onnxruntime]))
 
 
 def first_run(session: Any, feeds: Feeds, path: Path) -> None:

@@ -10,7 +10,7 @@ A ratio above 1 says that the candidate is faster. Its 95 % interval is the perc
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ Times = npt.NDArray[np.float64]
 Verdict = Literal["faster", "slower", "no difference"]
 
 CONFIDENCE = 0.95
+# Less than that is nothing a deployment could tell, however sure.
+MARGIN = 0.01
 RESAMPLES = 2000
 # The range of n values misses their true median with probability 2^(1-n): below 6 there is no 95 % interval.
 FEWEST_BLOCKS = 6
@@ -79,6 +81,11 @@ class Comparison:
         """Return the attributes as a JSON-ready dict."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Return what `to_json` wrote."""
+        return cls(Ratio(**data["speedup"]), Ratio(**data["control"]), data["verdict"])
+
 
 def summarize(times: Times) -> Summary:
     """Summarize times (float64, any shape, seconds).
@@ -118,16 +125,16 @@ def paired_ratio(reference: Times, candidate: Times, *, seed: int = 0) -> Ratio:
 def judge(speedup: Ratio, control: Ratio) -> Verdict:
     """Say whether a speed-up is more than noise.
 
-    The control compares the reference with itself, so everything its interval [l, h] reaches is noise. With
-    the spread s = max(h, 1/l, 1/h, l) >= 1, the candidate is
+    The control compares the reference with itself, so everything its interval [l, h] reaches is noise, and less than
+    `MARGIN` does not count. With the spread s = max(h, 1/l, 1/h, l, 1 + MARGIN), the candidate is
 
     - "faster" if its whole interval lies above s,
     - "slower" if its whole interval lies below 1/s,
     - "no difference" otherwise, and always with fewer than 6 blocks, which carry no 95 % interval.
 
-    Since s >= 1, an interval that includes 1 is always "no difference".
+    Since s > 1, an interval that includes 1 is always "no difference".
     """
-    spread = max(control.high, 1 / control.low, 1 / control.high, control.low)
+    spread = max(control.high, 1 / control.low, 1 / control.high, control.low, 1 + MARGIN)
     if min(speedup.blocks, control.blocks) < FEWEST_BLOCKS:
         return "no difference"
     if speedup.low > spread:

@@ -12,7 +12,7 @@ from bnfold.price import Price
 from bnfold.verification.verdict import Verification
 
 if TYPE_CHECKING:
-    from bnfold.latency.bench import BenchResult
+    from bnfold.latency.results import BenchResult
     from bnfold.outgoing.half_verdict import HalfReport
     from bnfold.proof.checker import Proof
 

@@ -9,13 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from bnfold.plan import Objective
-from bnfold.report import ledger, merges, verdict
+from bnfold.report import benchmark, ledger, merges, verdict
 from bnfold.report.data import FoldReport
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from bnfold.latency.bench import BenchResult, Measured
     from bnfold.outgoing.half_verdict import HalfReport
     from bnfold.price import Price
 
@@ -28,7 +27,7 @@ def fold_report(report: FoldReport, *, verbose: bool = False, dry_run: bool = Fa
     if report.half is not None:
         parts += half(report.half)
     if report.benchmark is not None:
-        parts += [*benchmark(report.benchmark), *_what_onnxruntime_does(report)]
+        parts += [*benchmark.compact(report.benchmark), *_what_onnxruntime_does(report)]
     if report.differs:
         parts.append(Text("Nothing was written.", style="bold red"))
     elif dry_run:
@@ -86,40 +85,6 @@ def half(result: HalfReport) -> list[RenderableType]:
         sentences.append(f"{len(result.stays)} of {result.nodes} nodes stay in float32: {shown}{more}.")
     head = Text.assemble("In float16: ", verdict)
     return [head, table, *(Text(f"  {sentence}") for sentence in sentences), Text("")]
-
-
-def benchmark(result: BenchResult) -> list[RenderableType]:
-    """Latency, load time and size of every contestant, at every optimization level."""
-    table = _table()
-    for heading in ("optimized", "model"):
-        table.add_column(heading)
-    for heading in ("p50 ms", "p90 ms", "speed-up [95 %]"):
-        table.add_column(heading, justify="right")
-    table.add_column("verdict")
-    for heading in ("load ms", "size MB"):
-        table.add_column(heading, justify="right")
-    compared = {(item.level, item.candidate): item.run for item in result.comparisons}
-    level = None
-    for contestant in result.contestants:
-        comparison = compared.get((contestant.level, contestant.name))
-        speed = ("", "reference")
-        if comparison is not None:
-            ratio = comparison.speedup
-            speed = (f"{ratio.value:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}]", comparison.verdict)
-        first = contestant.level if contestant.level != level else ""
-        level = contestant.level
-        table.add_row(first, contestant.name, *_times(contestant), *speed, *_footprint(contestant))
-    threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
-    head = f"Latency on ONNX Runtime, CPU, {threads}, {result.environment.cpu}"
-    return [Text(head), table, *(Text(f"  Note: {warning}", style="yellow") for warning in result.warnings)]
-
-
-def _times(contestant: Measured) -> tuple[str, str]:
-    return f"{contestant.run.p50 * 1e3:.3f}", f"{contestant.run.p90 * 1e3:.3f}"
-
-
-def _footprint(contestant: Measured) -> tuple[str, str]:
-    return f"{contestant.load.p50 * 1e3:.1f}", f"{contestant.size_bytes / 1e6:.2f}"
 
 
 def _what_onnxruntime_does(report: FoldReport) -> list[RenderableType]:
