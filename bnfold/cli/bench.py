@@ -50,10 +50,11 @@ def bench(
     """Measure latency on ONNX Runtime, without and with its own graph optimizations."""
     from bnfold.cli.output import show
     from bnfold.latency import stored
-    from bnfold.report import benchmark, growth
+    from bnfold.report import benchmark
+    from bnfold.report.plots import style
 
     if plot is not None:
-        growth.check(plot)
+        style.check(plot)
     profiles: list[Profile] = []
     if load:
         if models or against or profile or len(load) > 2:
@@ -67,9 +68,9 @@ def bench(
     if csv is not None:
         stored.write_csv(result, csv)
     if plot is not None:
-        from bnfold.report import latency_plot
+        from bnfold.report.plots.bench import benchmark as picture
 
-        latency_plot.draw(result, plot)
+        style.save(picture(result), plot)
     data = result.to_json(raw=True)
     if profiles:
         data["profiles"] = [each.to_json() for each in profiles]

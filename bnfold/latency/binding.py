@@ -73,7 +73,7 @@ def bind(session: Any, feeds: Feeds, provider: Provider) -> Bound | Unbound:
     """Bind where all inputs and outputs are tensors of numbers."""
     values = [*session.get_inputs(), *session.get_outputs()]
     numbers = all(value.type.startswith("tensor(") and value.type != "tensor(string)" for value in values)
-    native = all(array.dtype.kind in "biuf" and array.dtype.isbuiltin for array in feeds.values())
+    native = all(array.dtype.kind in "biuf" for array in feeds.values())
     return Bound(session, feeds, provider) if numbers and native else Unbound(session, feeds)
 
 

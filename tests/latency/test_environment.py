@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 
 from bnfold.latency import environment as module
-from bnfold.latency.environment import environment
+from bnfold.latency.environment import Environment, environment
 
 
 def test_facts_of_this_machine():
@@ -38,8 +38,23 @@ def test_a_system_without_load_average_says_none(monkeypatch):
 
 
 def test_importing_latency_imports_neither_runtime():
-    modules = "statistics, environment, sampler, sessions, file_size, ort_folds, bench"
+    modules = (
+        "statistics, environment, sampler, sessions, file_size, ort_folds, bench, profile, footprint, stored, binding"
+    )
     code = f"import sys; from bnfold.latency import {modules}; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"onnxruntime", "torch"}.isdisjoint(shown.stdout.split())
     assert "bnfold.latency.bench" in shown.stdout.split()
+
+
+def test_the_clock_is_the_mean_of_the_cores(tmp_path):
+    (tmp_path / "cpuinfo").write_text("cpu MHz\t\t: 1000.5\nmodel name\t: x\ncpu MHz\t\t: 2000.5\n")
+    assert module.mean_clock(tmp_path / "cpuinfo") == 1500.5
+    (tmp_path / "arm").write_text("model name\t: x\n")
+    assert module.mean_clock(tmp_path / "arm") is None
+    assert module.mean_clock(tmp_path / "absent") is None
+
+
+def test_json_is_read_back():
+    found = environment()
+    assert Environment.from_json(json.loads(json.dumps(found.to_json()))) == found

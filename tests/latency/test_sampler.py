@@ -126,12 +126,12 @@ def test_loads_are_freed_before_the_next_is_timed():
 
 def test_sampling_real_sessions(model, feeds):
     contestants = [
-        Contestant("short", model("short", 1), "disabled"),
-        Contestant("long", model("long", 12), "disabled"),
+        Contestant("short", model("short", 1)),
+        Contestant("long", model("long", 12)),
     ]
-    found = sample(contestants, feeds, seconds=0.4, seed=1)
+    found = sample(contestants, feeds, level="disabled", seconds=0.4, seed=1)
     assert [each.contestant for each in found.samples] == contestants
-    assert found.control.contestant == Contestant(CONTROL, contestants[0].path, "disabled")
+    assert found.control.contestant == Contestant(CONTROL, contestants[0].path)
     everyone = [*found.samples, found.control]
     blocks = len(found.order)
     assert found.order.shape == (blocks, 3)
@@ -158,7 +158,7 @@ def test_feeds_are_made_contiguous_once_and_keep_their_rank(tmp_path, monkeypatc
     path = tmp_path / "m.onnx"
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
     feeds = {"x": np.asfortranarray(np.ones((2, 3), np.float32)), "s": np.array(2, np.float32)}
-    sample([Contestant("m", path, "all")], feeds, seconds=0.01)
+    sample([Contestant("m", path)], feeds, seconds=0.01)
     assert fed[0]["x"].flags.c_contiguous
     assert fed[0]["s"].shape == ()
 
@@ -167,4 +167,4 @@ def test_feeds_are_made_contiguous_once_and_keep_their_rank(tmp_path, monkeypatc
 def test_names_must_differ(model, feeds, names):
     path = model("m", 1)
     with pytest.raises(UsageError, match="need different names"):
-        sample([Contestant(name, path, "all") for name in names], feeds)
+        sample([Contestant(name, path) for name in names], feeds)

@@ -70,13 +70,14 @@ def distributions(times: Sequence[Times], *, width: float = 4.6) -> Figure:
         for axes, level, row in zip(
             figure.subplots(len(rows), squeeze=False, height_ratios=heights)[:, 0], levels, rows, strict=True
         ):
-            _level(axes, row)
+            spread(axes, row)
             axes.set_title(f"optimization level {level}", loc="left")
         axes.set_xlabel("ms a run")
     return figure
 
 
-def _level(axes: Axes, row: Sequence[Times]) -> None:
+def spread(axes: Axes, row: Sequence[Times]) -> None:
+    """Draw the times of the contestants of one level, the first of them the reference."""
     ends = []
     for place, item in enumerate(row):
         colour = AFTER if place else BEFORE
@@ -112,23 +113,28 @@ def speed_ups(found: Sequence[SpeedUp], *, width: float = 4.6) -> Figure:
     """A row per candidate and level: the ratio with its interval, over what noise alone shows."""
     with new_figure(width, 0.75 + 0.42 * len(found)) as figure:
         axes = figure.subplots()
-        for place, item in enumerate(found):
-            colour = {"faster": AFTER, "slower": BAD}.get(item.verdict, INK)
-            low, high = item.noise
-            axes.barh(place, high - low, left=low, height=0.6, color=INK, alpha=0.22, linewidth=0)
-            axes.errorbar(
-                item.value,
-                place,
-                xerr=[[item.value - item.low], [item.high - item.value]],
-                fmt="o",
-                color=colour,
-                markersize=5,
-                linewidth=1.8,
-            )
-        axes.axvline(1, color=INK, linewidth=1)
+        ratios(axes, found)
         axes.set_ylim(len(found) - 0.5, -0.5)
         name_rows(axes, [f"{item.name}, {item.level}" for item in found])
         axes.set_xlabel("times as fast as the reference; grey: the reference against itself")
-        axes.spines["left"].set_visible(False)
-        quiet(axes, grid="x")
     return figure
+
+
+def ratios(axes: Axes, found: Sequence[SpeedUp], first: int = 0) -> None:
+    """Draw speed-ups one below the other, from the row `first` on."""
+    for place, item in enumerate(found, first):
+        colour = {"faster": AFTER, "slower": BAD}.get(item.verdict, INK)
+        low, high = item.noise
+        axes.barh(place, high - low, left=low, height=0.6, color=INK, alpha=0.22, linewidth=0)
+        axes.errorbar(
+            item.value,
+            place,
+            xerr=[[item.value - item.low], [item.high - item.value]],
+            fmt="o",
+            color=colour,
+            markersize=5,
+            linewidth=1.8,
+        )
+    axes.axvline(1, color=INK, linewidth=1)
+    axes.spines["left"].set_visible(False)
+    quiet(axes, grid="x")
