@@ -16,12 +16,14 @@ proved is reported, and later steps are still looked at as if it held.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bnfold.proof.bodies import same_settings
 from bnfold.proof.border import without_pad
 from bnfold.proof.certificate import Certificate
 from bnfold.proof.clamps import clamps, same_clamp
@@ -30,9 +32,10 @@ from bnfold.proof.equations import Measured, compare_affine, compare_composed, c
 from bnfold.proof.forms import IDENTITY, Affine, chain, same_growth
 from bnfold.proof.layers import Linear, layer
 from bnfold.proof.layout import laid_out
+from bnfold.proof.loops import formal_inputs, inside
 from bnfold.proof.network import Network, Node, read
 from bnfold.proof.operators import follows
-from bnfold.proof.pair import Pair
+from bnfold.proof.pair import Pair, same_call
 from bnfold.proof.regions import compose
 from bnfold.proof.units import ORIGINAL, Units, UnprovedError, demand
 
@@ -105,46 +108,54 @@ def check_files(original: Path, folded: Path, certificate: Certificate) -> Proof
 def check(original: Network, folded: Network, certificate: Certificate) -> Proof:
     """Prove what a certificate claims about two models, or say at which node it does not follow."""
     perms = {name: claim.perm for name, claim in certificate.claims.items() if claim.perm is not None}
-    return _Walk(laid_out(original, perms), folded, certificate).run()
+    original = original.without_calls(folded.called)
+    walk = _Walk(laid_out(original, perms), folded, certificate)
+    walk.run()
+    for name in sorted(certificate.claims.keys() - original.tensors):
+        walk.report("certificate", name, f"{name} is no tensor of the original")
+    return Proof(tuple(walk.unproved), len(walk.facts), walk.measured, certificate.frozen_inputs)
 
 
 class _Walk:
     def __init__(self, original: Network, folded: Network, certificate: Certificate) -> None:
         self._original, self._folded = original, folded
         self._certificate = certificate
-        self._facts: dict[str, tuple[str, Units]] = {name: (name, ORIGINAL) for name in original.inputs}
-        self._measured = Measured()
-        self._unproved: list[Unproved] = []
+        self.facts: dict[str, tuple[str, Units]] = {name: (name, ORIGINAL) for name in original.inputs}
+        self.measured = Measured()
+        self.unproved: list[Unproved] = []
+        self._walked: set[Node] = set()
 
-    def run(self) -> Proof:
+    def run(self) -> None:
+        """Prove what both models compute."""
         self._interface()
+        self._nodes()
+        for name in self._original.outputs:
+            self._output(name, name)
+
+    def report(self, node: str, tensor: str, reason: str) -> None:
+        """Note what does not follow."""
+        self.unproved.append(Unproved(node, tensor, reason))
+
+    def _nodes(self) -> None:
+        needed = self._original.needed()
         for node in self._original.nodes:
             for tensor in node.outputs:
-                if tensor not in self._original.constants and tensor in self._original.needed:
+                if tensor not in self._original.constants and tensor in needed:
                     self._tensor(node, tensor)
-        known = {tensor for node in self._original.nodes for tensor in node.outputs}
-        for name in sorted(self._certificate.claims.keys() - known):
-            self._report("certificate", name, f"{name} is no tensor of the original's main graph")
-        for name in self._original.outputs:
-            self._output(name)
-        return Proof(tuple(self._unproved), len(self._facts), self._measured, self._certificate.frozen_inputs)
-
-    def _report(self, node: str, tensor: str, reason: str) -> None:
-        self._unproved.append(Unproved(node, tensor, reason))
 
     def _interface(self) -> None:
         """Equal names, types and extents of inputs and outputs, operator sets and functions."""
         a, b = self._original, self._folded
         for what, ours, theirs in (("input", a.inputs, b.inputs), ("output", a.outputs, b.outputs)):
             if list(ours) != list(theirs):
-                self._report("interface", what, f"the {what}s have other names")
+                self.report("interface", what, f"the {what}s have other names")
             for name in ours.keys() & theirs.keys():
                 if ours[name] != theirs[name]:
-                    self._report("interface", name, f"the {what} has another type or shape")
+                    self.report("interface", name, f"the {what} has another type or shape")
         if a.opsets != b.opsets:
-            self._report("interface", "operators", "the models are written in other operator sets")
+            self.report("interface", "operators", "the models are written in other operator sets")
         if any(a.functions.get(key) != b.functions.get(key) for key in {*a.functions, *b.functions} & b.called):
-            self._report("interface", "operators", "a function that the folded model calls is not the original's")
+            self.report("interface", "operators", "a function that the folded model calls is not the original's")
 
     def _tensor(self, node: Node, tensor: str) -> None:
         claim = self._certificate.claims.get(tensor)
@@ -157,12 +168,12 @@ class _Walk:
         try:
             units = self._fitting(tensor, units)
             demand(stored in self._folded.writer or stored in self._folded.inputs, f"there is no tensor {stored}")
-            self._facts[tensor] = (stored, units)
+            self.facts[tensor] = (stored, units)
             self._prove(node, tensor, stored, units)
         except UnprovedError as open_:
-            self._report(node.title, tensor, str(open_))
+            self.report(node.title, tensor, str(open_))
         except Exception as error:  # a malformed node must not end the check, and is never proved
-            self._report(node.title, tensor, f"it cannot be followed ({type(error).__name__})")
+            self.report(node.title, tensor, f"it cannot be followed ({type(error).__name__})")
 
     def _fitting(self, tensor: str, units: Units) -> Units:
         """The units with as many axes as the tensor; they have its extents."""
@@ -191,7 +202,7 @@ class _Walk:
         if theirs is not None and ours is not None and self._stored_in(ours.source) == theirs.source:
             source = self._units(ours.source, theirs.source)
             bias = self._bias(twin_root) if len(twins) == 1 else ""  # what stands behind was rounded as well
-            compare_linear(bias, (ours, form), (theirs, twin_form), source, units, self._measured)
+            compare_linear(bias, (ours, form), (theirs, twin_form), source, units, self.measured)
             return
         if theirs is None and stored in self._folded.writer and self._folded.writer[stored][0].op == "Conv":
             theirs, twin_root, twin_form = layer(self._folded, stored), stored, IDENTITY  # of one factor per channel
@@ -201,21 +212,22 @@ class _Walk:
         if stored not in self._folded.writer:
             raise UnprovedError(f"{stored} is an input")
         twin = self._folded.writer[stored][0]
+        pair = Pair(self._original, self._folded, tensor, stored, node, twin, units, self._units)
         try:
-            follows(Pair(self._original, self._folded, tensor, stored, node, twin, units, self._units))
+            follows(pair)
         except UnprovedError as error:
-            if not self._by_clamp(tensor, stored, units):
+            if not self._by_clamp(tensor, stored, units) and not self._by_subgraphs(pair):
                 raise error
 
     def _by_affine(self, steps: list[tuple[str, Affine]], twins: list[tuple[str, Affine]], units: Units) -> bool:
         """Whether both tensors are affine functions of an earlier pair; if so, the functions must agree."""
         forms = dict(reversed(twins))
         for source, form in steps[1:]:
-            stored, proved = self._facts.get(source, ("", ORIGINAL))
+            stored, proved = self.facts.get(source, ("", ORIGINAL))
             if stored in forms:
                 shape = self._original.shape(source)
                 demand(same_growth(shape, form.shape, forms[stored].shape), "a constant changes the shape")
-                compare_affine(form, forms[stored], proved, units, self._measured)
+                compare_affine(form, forms[stored], proved, units, self.measured)
                 return True
         return False
 
@@ -223,21 +235,46 @@ class _Walk:
         """Whether both tensors clamp an earlier pair, the nearest one; if so, to the same interval."""
         twins = {clamp.source: clamp for clamp in clamps(self._folded, stored)}
         for clamp in clamps(self._original, tensor):
-            twin, proved = self._facts.get(clamp.source, ("", ORIGINAL))
+            twin, proved = self.facts.get(clamp.source, ("", ORIGINAL))
             if twin in twins:
                 same_clamp(clamp, twins[twin], proved, units)
                 return True
         return False
 
+    def _by_subgraphs(self, pair: Pair) -> bool:
+        """Whether both nodes run subgraphs on equal inputs; if so, these are walked as well.
+
+        A subgraph is given and gives original units, so what follows for one turn of a Loop follows for the next.
+        """
+        node, twin = pair.node, pair.twin
+        if not node.bodies or not pair.y.identical:
+            return False
+        same_call(pair)
+        same_settings(pair, 0)
+        if node in self._walked:
+            return True
+        self._walked.add(node)
+        formal = zip(formal_inputs(node), formal_inputs(twin), strict=True)
+        for original, folded, names in zip(
+            inside(self._original, node), inside(self._folded, twin), formal, strict=True
+        ):
+            inner = copy.copy(self)
+            inner._original, inner._folded = original, folded
+            inner.facts = {**self.facts, **{a: (b, ORIGINAL) for a, b in zip(*names, strict=True)}}
+            inner._nodes()
+            for name, stored in zip(original.outputs, folded.outputs, strict=True):
+                inner._output(name, stored)
+        return True
+
     def _by_region(self, tensor: str, root: str, twin: Linear, behind: Affine, units: Units) -> None:
         """All that lies between what a layer reads and a tensor makes one map, which is what the layer computes."""
-        sources = {name: units for name, (stored, units) in self._facts.items() if stored == twin.source}
+        sources = {name: units for name, (stored, units) in self.facts.items() if stored == twin.source}
         demand(bool(sources), f"nothing is claimed about {twin.source}, which its layer reads")
         layout = Layout.of(self._folded, twin, rounded=True)
         ours = compose(self._original, tensor, sources, replace(layout, rounded=False))
         theirs = compose(self._folded, root, {twin.source: ORIGINAL}, layout)
         compare_composed(
-            (twin.name, self._bias(root)), ours, scaled(theirs, behind, layout), units, layout, self._measured
+            (twin.name, self._bias(root)), ours, scaled(theirs, behind, layout), units, layout, self.measured
         )
 
     def _bias(self, root: str) -> str:
@@ -245,22 +282,22 @@ class _Walk:
         return "" if node.op == "MatMul" else node.input(2)
 
     def _stored_in(self, tensor: str) -> str | None:
-        return self._facts[tensor][0] if tensor in self._facts else None
+        return self.facts[tensor][0] if tensor in self.facts else None
 
     def _units(self, tensor: str, stored: str) -> Units:
-        if tensor not in self._facts:
+        if tensor not in self.facts:
             raise UnprovedError(f"nothing is claimed about its input {tensor}")
-        name, units = self._facts[tensor]
+        name, units = self.facts[tensor]
         if name != stored:
             raise UnprovedError(f"its input {tensor} is stored as {name}, not as {stored}")
         return units
 
-    def _output(self, name: str) -> None:
-        values = self._original.constants.get(name), self._folded.constants.get(name)
+    def _output(self, name: str, twin: str) -> None:
+        values = self._original.constants.get(name), self._folded.constants.get(twin)
         if values[0] is not None:
             if values[1] is None or not np.array_equal(values[0], values[1]):
-                self._report("outputs", name, "the constant output differs")
+                self.report("outputs", name, "the constant output differs")
             return
-        stored, units = self._facts.get(name, ("", ORIGINAL))
-        if stored != name or not units.identical:
-            self._report("outputs", name, "the output is not stored under its name in original units")
+        stored, units = self.facts.get(name, ("", ORIGINAL))
+        if stored != twin or not units.identical:
+            self.report("outputs", name, "the output is not stored under its name in original units")

@@ -7,7 +7,8 @@ from then on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.inliner
 from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, helper, numpy_helper
 
 from bnfold.errors import SourceError
 from bnfold.proof.expressions import evaluated
@@ -91,30 +93,93 @@ class Network:
         Raises:
             SourceError: the graph is not in order, or writes a tensor twice.
         """
-        graph = model.graph
         self.opsets = {"" if o.domain in _DEFAULT_DOMAINS else o.domain: o.version for o in model.opset_import}
         self.opset = self.opsets.get("", 1)
         self.functions = {(f.domain, f.name): _without_notes(f) for f in model.functions}
         if any(domain in _DEFAULT_DOMAINS for domain, _ in self.functions):
             raise SourceError("a function of the model takes the name of a standard operator")
-        self.constants = tensors_of(graph)
+        self.called = set(_called(model.graph.node)) | {key for f in model.functions for key in _called(f.node)}
+        self._model, self._frozen = model, frozen
+        constants = tensors_of(model.graph)
+        fixed = set(constants) if model.ir_version < _OVERRIDABLE_SINCE else set(frozen)
+        self.inputs = {i.name: i.type for i in model.graph.input if not (i.name in fixed and i.name in constants)}
+        self.constants = {name: value for name, value in constants.items() if name not in self.inputs}
+        self.writer: dict[str, tuple[Node, int]] = {}
         self._rooms: dict[str, Array] = {}
-        fixed = set(self.constants) if model.ir_version < _OVERRIDABLE_SINCE else set(frozen)
-        self.inputs = {i.name: i.type for i in graph.input if not (i.name in fixed and i.name in self.constants)}
-        for name in self.inputs:
-            self.constants.pop(name, None)
+        self._types: dict[str, tuple[int, Shape | None]] = {}
+        self._read(model.graph, self.inputs, self.constants)
+
+    def _read(self, graph: GraphProto, inputs: Mapping[str, TypeProto], constants: Mapping[str, Array]) -> None:
+        """Read the nodes of a graph, given the types and the constants that it starts from."""
         self.outputs = {o.name: o.type for o in graph.output}
         self.nodes = [as_node(proto) for proto in graph.node]
-        self.writer: dict[str, tuple[Node, int]] = {}
-        self.called = set(_called(graph.node)) | {key for f in model.functions for key in _called(f.node)}
         self._check_order()
-        self._proto = graph
-        self._imports = list(model.opset_import)
-        self._functions = list(model.functions)
-        self._types = self._inferred({})
+        given = dict(constants)
+        self._types |= self._inferred(graph, inputs, given, {})
         if self._evaluate():
-            known = {name: kind for name, (kind, _) in self._types.items()}
-            self._types |= {k: v for k, v in self._inferred(known).items() if v[1] is not None}
+            given |= {
+                name: self.constants[name] for node in self.nodes for name in node.outputs if name in self.constants
+            }
+            known = {name: self._types[name][0] for name in given if name in self._types}
+            found = self._inferred(graph, inputs, given, known)
+            self._types |= {name: value for name, value in found.items() if value[1] is not None}
+
+    def within(self, body: GraphProto, formal: Sequence[TypeProto]) -> Network:
+        """A subgraph as a network that sees all tensors of this one; `formal` are the types of the subgraph's inputs.
+
+        Raises:
+            SourceError: the subgraph is not in order, or writes a tensor that has a value already.
+        """
+        inner = copy.copy(self)
+        own, read = tensors_of(body), captured(body)
+        types = dict(zip((value.name for value in body.input), formal, strict=True))
+        if own.keys() & {*self.constants, *self.writer, *self.inputs} or types.keys() & {*self.constants, *self.writer}:
+            raise SourceError("a subgraph gives a tensor a value that has one already")
+        inner.constants, inner.inputs = {**self.constants, **own}, {**self.inputs, **types}
+        inner.writer, inner._rooms, inner._types = dict(self.writer), dict(self._rooms), dict(self._types)
+        outside = read - self.constants.keys()
+        seen = {name: self.inputs[name] for name in outside if name in self.inputs}
+        seen |= {name: type_of(*self._types[name]) for name in outside if name not in seen and name in self._types}
+        inner._read(
+            body, {**seen, **types}, {name: inner.constants[name] for name in {*own, *read} & {*inner.constants}}
+        )
+        symbols = {extent for kind in (*seen.values(), *types.values()) for extent in _shape(kind) or ()}
+        for node in inner.nodes:  # inference makes up symbols, which may be those that it made up for this network
+            for name in node.outputs:
+                kind, shape = inner._types.get(name, (0, None))
+                plain = (e if isinstance(e, int) or e in symbols else None for e in shape or ())
+                inner._types[name] = kind, None if shape is None else tuple(plain)
+        return inner
+
+    def without_calls(self, kept: Container[tuple[str, str]]) -> Network:
+        """The network with calls of its own functions inlined, but those that are `kept`.
+
+        A tensor inside keeps its name, or where another has it gets the first free one of name_1, name_2 and so on.
+        """
+        gone = [key for key in self.functions if key in self.called and key not in kept]
+        if not gone:
+            return self
+        taken = set(_names(self._model.graph))
+        try:
+            model = onnx.inliner.inline_selected_functions(self._model, gone)
+        except Exception:  # what cannot be inlined stays a call, and what needs its inside is not proved
+            return self
+        new = [name for name in _names(model.graph) if name not in taken]
+        names: dict[str, str] = {}
+        for name in dict.fromkeys(new):
+            plain = name.rsplit("__", 1)[0]
+            tries = (plain, *(f"{plain}_{count}" for count in range(1, len(new) + 1)))
+            names[name] = next((free for free in tries if free not in taken), name)
+            taken.add(names[name])
+        for proto in model.graph.node:
+            proto.input[:] = [names.get(name, name) for name in proto.input]
+            proto.output[:] = [names.get(name, name) for name in proto.output]
+        return Network(model, self._frozen)
+
+    @cached_property
+    def tensors(self) -> frozenset[str]:
+        """Everything that nodes write, here and in subgraphs."""
+        return frozenset(_written(self._model.graph))
 
     def shape(self, name: str) -> Shape | None:
         """Extents of a tensor: int where known, the name of a symbolic one, or None; None if not even the rank is."""
@@ -140,7 +205,6 @@ class Network:
             return self._types[name][0]
         return helper.np_dtype_to_tensor_dtype(self.constants[name].dtype) if name in self.constants else 0
 
-    @cached_property
     def needed(self) -> frozenset[str]:
         """Tensors that the outputs depend on."""
         needed, open_ = set(self.outputs), list(self.outputs)
@@ -152,7 +216,7 @@ class Network:
         return frozenset(needed)
 
     def _check_order(self) -> None:
-        known = {*self.inputs, *self.constants}
+        known = {*self.inputs, *self.constants, *self.writer}
         for node in self.nodes:
             missing = set(reads(node)) - known
             if missing:
@@ -181,25 +245,35 @@ class Network:
                 found = found or node.op != "Constant"
         return found
 
-    def _inferred(self, known: Mapping[str, int]) -> dict[str, tuple[int, Shape | None]]:
-        """Element type and shape of every tensor, inferred without the weights; `known` are types of evaluated ones."""
+    def _inferred(
+        self,
+        proto: GraphProto,
+        inputs: Mapping[str, TypeProto],
+        constants: Mapping[str, Array],
+        known: Mapping[str, int],
+    ) -> dict[str, tuple[int, Shape | None]]:
+        """Element type and shape of every tensor, inferred without the weights; `known` are types of constants."""
         graph = GraphProto(name="shapes")
-        for name, kind in self.inputs.items():
+        for name, kind in inputs.items():
             graph.input.append(onnx.ValueInfoProto(name=name, type=kind))
-        for name, value in self.constants.items():
-            kind = known.get(name, 0) or helper.np_dtype_to_tensor_dtype(value.dtype)
+        for name, value in constants.items():
+            element = known.get(name, 0) or helper.np_dtype_to_tensor_dtype(value.dtype)
             if value.size <= _SMALL:
-                stored = value.astype(helper.tensor_dtype_to_np_dtype(kind))
+                stored = value.astype(helper.tensor_dtype_to_np_dtype(element))
                 graph.initializer.append(numpy_helper.from_array(stored, name))
             else:
-                graph.input.append(helper.make_tensor_value_info(name, kind, value.shape))
-        for proto, node in zip(self._proto.node, self.nodes, strict=True):
-            if not (node.outputs and set(node.outputs) <= set(self.constants)):
-                graph.node.append(proto)
-        graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.outputs if name not in self.constants)
-        model = ModelProto(ir_version=_INFERS_LIKE, graph=graph, opset_import=self._imports, functions=self._functions)
+                graph.input.append(helper.make_tensor_value_info(name, element, value.shape))
+        for node, read_ in zip(proto.node, self.nodes, strict=True):
+            if not (read_.outputs and set(read_.outputs) <= set(constants)):
+                graph.node.append(node)
+        graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.outputs if name not in constants)
+        imports, functions = self._model.opset_import, self._model.functions
+        model = ModelProto(ir_version=_INFERS_LIKE, graph=graph, opset_import=imports, functions=functions)
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-        return {value.name: _type(value) for value in (*inferred.input, *inferred.value_info, *inferred.output)}
+        return {
+            value.name: (value.type.tensor_type.elem_type, _shape(value.type))
+            for value in (*inferred.input, *inferred.value_info, *inferred.output)
+        }
 
 
 def read(path: Path, frozen: Iterable[str] = ()) -> Network:
@@ -288,10 +362,25 @@ def _without_notes(function: onnx.FunctionProto) -> bytes:
     return text
 
 
-def _type(value: onnx.ValueInfoProto) -> tuple[int, Shape | None]:
-    kind = value.type.tensor_type
-    if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
-        return kind.elem_type, None
-    return kind.elem_type, tuple(
-        d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in kind.shape.dim
-    )
+def type_of(element: int, shape: Shape | None) -> TypeProto:
+    """A type with these extents; element type 0 is one that is not known."""
+    return helper.make_tensor_type_proto(element, shape) if element else TypeProto()
+
+
+def _shape(kind: TypeProto) -> Shape | None:
+    if not kind.HasField("tensor_type") or not kind.tensor_type.HasField("shape"):
+        return None
+    dims = kind.tensor_type.shape.dim
+    return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims)
+
+
+def _names(graph: GraphProto) -> Iterator[str]:
+    yield from (value.name for value in (*graph.input, *graph.initializer))
+    yield from (name for proto in graph.node for name in proto.output if name)
+
+
+def _written(graph: GraphProto) -> Iterator[str]:
+    for proto in graph.node:
+        yield from proto.output
+        for body in as_node(proto).bodies:
+            yield from _written(body)

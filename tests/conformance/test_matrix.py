@@ -26,13 +26,6 @@ LIMIT = 1e-10
 # What the engine lacks: name of the case -> (operators left, what is missing). An entry goes when its gap closes.
 KNOWN_GAPS: dict[str, tuple[int, str]] = {}
 
-# What the checker lacks: the folds whose proof for every input says "not proved". An entry goes when its gap closes.
-_BODIES = "if-conv-bn if-two-chains if-across if-constant-arithmetic if-shared-weight loop-conv-bn loop-in-if"
-NOT_PROVED: dict[str, str] = {
-    **dict.fromkeys(_BODIES.split(), "folds inside bodies"),
-    **dict.fromkeys(("function-bn", "function-bn-twice", "function-in-function"), "inlined functions"),
-}
-
 
 def _left(model: ir.Model) -> int:
     copy = model.clone()
@@ -48,7 +41,7 @@ def test_case(case: Case, tmp_path: Path) -> None:
     files = {"output": tmp_path / "out.onnx", "certificate": tmp_path / "claims.json"}
     result = bnfold.fold(path, objective=case.objective, verify=False, **files)
     assert result.report.proof is not None
-    assert bool(result.report.proof.unproved) == (case.name in NOT_PROVED)
+    assert result.report.proof.unproved == ()
     assert _left(result.model) == expected, [d.to_json() for d in result.plan.decisions if not d.removed]
     if case.trains:
         return
