@@ -11,7 +11,7 @@ from bnfold import sources
 from bnfold.sources.onnx import load
 
 if TYPE_CHECKING:
-    from bnfold.proof.checker import Proof
+    from bnfold.proof.result import Proof
     from bnfold.verification import Preprocess, Settings, Verification
 
 

@@ -18,7 +18,7 @@ from bnfold.sources.raw_images import RawImages, check_against_unchanged
 from bnfold.verification.verdict import Verification
 
 if TYPE_CHECKING:
-    from bnfold.proof.checker import Proof
+    from bnfold.proof.result import Proof
     from bnfold.verification import Batch, Data, Preprocess, Settings
     from bnfold.verification.witnessed import Witness
 
@@ -90,8 +90,8 @@ def with_witness(verification: Verification, given: Source, witness: Witness) ->
 
 def proved(original: Path, folded: Path, certificate: Certificate) -> Proof:
     """The proof for every input; a model that the checker cannot read is not proved."""
-    from bnfold.proof.checker import Proof, Unproved, check_files
-    from bnfold.proof.equations import Measured
+    from bnfold.proof.checker import check_files
+    from bnfold.proof.result import Measured, Proof, Unproved
 
     try:
         return check_files(original, folded, certificate)

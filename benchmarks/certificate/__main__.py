@@ -20,7 +20,7 @@ from bnfold import zoo
 from bnfold.latency.environment import environment
 from bnfold.proof.certificate import read as read_certificate
 from bnfold.proof.checker import check
-from bnfold.proof.network import read
+from bnfold.proof.reading.network import read
 from bnfold.sources.module import write_module
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ from bnfold.verification.verdict import Verification
 if TYPE_CHECKING:
     from bnfold.latency.results import BenchResult
     from bnfold.outgoing.half_verdict import HalfReport
-    from bnfold.proof.checker import Proof
+    from bnfold.proof.result import Proof
 
 SCHEMA_VERSION = 1
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from bnfold.proof.units import BITS
+from bnfold.proof.core.units import BITS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from bnfold.proof.checker import Proof
+    from bnfold.proof.result import Proof
 
 SHOWN = 10  # open claims that are listed
 

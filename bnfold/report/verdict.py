@@ -17,7 +17,7 @@ from bnfold.verification.verdict import Accuracy, Algebra, Allowed, Rounding, Ve
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from bnfold.proof.checker import Proof
+    from bnfold.proof.result import Proof
     from bnfold.verification.output_metrics import OutputMetrics
 
 VERDICT_STYLE = {"equivalent": "bold green", "different": "bold red", "not_run": "yellow"}

@@ -11,8 +11,9 @@ import onnx_ir as ir
 from onnx import numpy_helper
 
 from bnfold.proof.certificate import Certificate, Claim
-from bnfold.proof.checker import Proof, check
-from bnfold.proof.network import Network
+from bnfold.proof.checker import check
+from bnfold.proof.reading.network import Network
+from bnfold.proof.result import Proof
 from tests.networks import Folded, fold
 
 

@@ -10,8 +10,8 @@ import pytest
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from benchmarks.conformance.cases import CASES
-from bnfold.proof.loops import inside
-from bnfold.proof.network import Network
+from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.subgraphs import inside
 from tests.proof.folds import Fold
 
 Tamper = Callable[[GraphProto, NodeProto], None]

@@ -6,8 +6,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from bnfold.proof.certificate import Certificate
-from bnfold.proof.checker import Proof, check
-from bnfold.proof.network import Network
+from bnfold.proof.checker import check
+from bnfold.proof.reading.network import Network
+from bnfold.proof.result import Proof
 
 
 def calling(op: str, *, body: bool = True, alpha: float = 1.0) -> onnx.ModelProto:

@@ -9,10 +9,11 @@ import pytest
 from onnx import helper, numpy_helper
 
 from bnfold.folding import How, compute_constants, fold_file
-from bnfold.proof import layout
 from bnfold.proof.certificate import Claim
-from bnfold.proof.checker import Proof, check
-from bnfold.proof.network import Network
+from bnfold.proof.checker import check
+from bnfold.proof.reading import layout
+from bnfold.proof.reading.network import Network
+from bnfold.proof.result import Proof
 from tests.layout.channels_last import TO_LAST, Builder
 from tests.layout.test_clean import NETWORKS
 from tests.networks import Net

@@ -50,3 +50,17 @@ def test_a_bias_has_its_distance_too() -> None:
     fold = conv_bn()
     bias = fold.node("conv").input[2]
     assert 0 < fold.proof().measured.distances[bias] <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize(("index", "part"), [(1, "scale"), (2, "shift")])
+def test_a_batch_normalization_that_stays_has_its_distances(index: int, part: str) -> None:
+    net = Net(seed=4)
+    x = net.node("Sigmoid", net.input(1, 3, 5, 5))
+    y = net.bn(net.bn(x, name="first"), name="second")
+    fold = Fold.of(net.model(net.node("Sigmoid", y)))
+    (node,) = (node for node in fold.folded.graph.node if node.op_type == "BatchNormalization")
+    assert 0 < fold.proof().measured.distances[node.input[index]] <= 0.5 + 1e-6, part
+    value = fold.constant(node.name, index)
+    value[1] = np.nextafter(np.nextafter(value[1], np.float32(np.inf)), np.float32(np.inf))
+    fold.store(node.name, index, value)
+    assert fold.proof().unproved[0].node == node.name

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from onnx import TensorProto
 
-from bnfold.proof.network import Network, Node, Shape, type_of
-from bnfold.proof.units import demand
+from bnfold.proof.core.units import demand
+from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.node import Node
+from bnfold.proof.reading.shapes import Shape, type_of
 
 _COUNTED = type_of(TensorProto.INT64, ()), type_of(TensorProto.BOOL, ())  # what a Loop gives beside what it carries
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import GraphProto
 
-from bnfold.proof.expressions import RANDOM, is_float
-from bnfold.proof.network import Node, as_node
-from bnfold.proof.stored import tensors_of
-from bnfold.proof.units import UnprovedError, demand
+from bnfold.proof.core.units import UnprovedError, demand
+from bnfold.proof.reading.expressions import RANDOM, is_float
+from bnfold.proof.reading.node import Node, as_node
+from bnfold.proof.reading.stored import tensors_of
 
 if TYPE_CHECKING:
-    from bnfold.proof.pair import Pair
+    from bnfold.proof.rules.pair import Pair
 
 
 def same_settings(pair: Pair, first: int) -> None:

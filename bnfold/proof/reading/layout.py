@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from bnfold.proof import movement
-from bnfold.proof.network import Network, Node, reads
-from bnfold.proof.units import Array, UnprovedError, demand
+from bnfold.proof.core.units import Array, UnprovedError, demand
+from bnfold.proof.reading import movement
+from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.node import Node, reads
 
 Perm = tuple[int, ...]
 

@@ -14,12 +14,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from bnfold.proof import movement
-from bnfold.proof.composed import Composed, Layout, Offset, added, applied, negated, padded, product, scaled, summed
-from bnfold.proof.forms import affine_step
-from bnfold.proof.layers import layer, meets_padding, padding
-from bnfold.proof.network import Network, Node
-from bnfold.proof.units import WIDE, Array, Units, demand
+from bnfold.proof.core.units import WIDE, Array, Units, demand
+from bnfold.proof.maps.affine import affine_step
+from bnfold.proof.maps.composed import (
+    Composed,
+    Layout,
+    Offset,
+    added,
+    applied,
+    negated,
+    padded,
+    product,
+    scaled,
+    summed,
+)
+from bnfold.proof.maps.layers import layer, meets_padding, padding
+from bnfold.proof.reading import movement
+from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.node import Node
 
 _SUMS = ("Add", "Sub", "Sum")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from bnfold.proof import movement
-from bnfold.proof.bodies import same_settings
-from bnfold.proof.layers import meets_padding
-from bnfold.proof.pair import Pair
-from bnfold.proof.units import WIDE, Units, demand, no_shift, positive, same
+from bnfold.proof.core.units import WIDE, Units, demand, no_shift, positive, same
+from bnfold.proof.maps.layers import meets_padding
+from bnfold.proof.reading import movement
+from bnfold.proof.rules.pair import Pair
+from bnfold.proof.rules.settings import same_settings
 
 
 def max_pool(pair: Pair) -> None:

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from bnfold.proof import movement
-from bnfold.proof.expressions import is_float
-from bnfold.proof.network import Network, Node, Shape
-from bnfold.proof.units import WIDE, Array
+from bnfold.proof.core.units import WIDE, Array
+from bnfold.proof.reading import movement
+from bnfold.proof.reading.expressions import is_float
+from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.node import Node
+from bnfold.proof.reading.shapes import Shape
 
 _DEFAULT_EPSILON = float(np.float32(1e-5))
 
@@ -92,6 +94,15 @@ def affine_step(network: Network, node: Node) -> tuple[str, Affine] | None:
     if node.op == "Reshape":
         return _between_reshapes(network, node)
     return _arithmetic(network, node) if node.op in ("Add", "Sub", "Mul", "Div") else None
+
+
+def constants_of(network: Network, tensor: str) -> tuple[str, str]:
+    """The constants that hold the scale and the shift of the affine operator that writes a tensor; empty without."""
+    node = network.writer[tensor][0]
+    if node.op in ("BatchNormalization", "Conv"):
+        return node.input(1), node.input(2)
+    constant = next((name for name in node.inputs if name in network.constants), "")
+    return (constant, "") if node.op in ("Mul", "Div") else ("", constant)
 
 
 def _passes(network: Network, node: Node) -> bool:

@@ -6,57 +6,26 @@ holds if its residual is within what that explains, plus EPS of the summed magni
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from bnfold.proof.composed import Composed, Layout, paired, same_places
-from bnfold.proof.forms import Affine, same_growth
-from bnfold.proof.layers import Linear
-from bnfold.proof.units import BITS, EPS, WIDE, Array, Units, UnprovedError, demand
+from bnfold.proof.core.units import EPS, WIDE, Array, Units, UnprovedError, demand
+from bnfold.proof.maps.affine import Affine, same_growth
+from bnfold.proof.maps.composed import Composed, Layout, paired, same_places
+from bnfold.proof.maps.layers import Linear
+from bnfold.proof.result import Measured
 
 SAMPLE = 1 << 12  # numbers of one large constant whose distance is measured in extended precision
 ALL = 1 << 14  # elements up to which a constant is not sampled
 
 
-@dataclass
-class Measured:
-    """How far rewritten numbers are from their exact values.
-
-    Attributes:
-        checked: numbers compared in float64.
-        rewritten: numbers that are not the original's.
-        sampled: rewritten numbers whose distance was measured in extended precision.
-        distances: the largest one of every rewritten constant by name, in units in the last place.
-    """
-
-    checked: int = 0
-    rewritten: int = 0
-    sampled: int = 0
-    distances: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def worst(self) -> tuple[str, float]:
-        """The rewritten constant with the largest distance, and that distance; none is ("", 0)."""
-        return max(self.distances.items(), key=lambda item: item[1], default=("", 0.0))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        name, distance = self.worst
-        return {
-            "checked": self.checked,
-            "rewritten": self.rewritten,
-            "sampled": self.sampled,
-            "max_ulp": distance,
-            "worst": name,
-            "significand_bits": BITS,
-            "max_ulp_by_constant": dict(self.distances),
-        }
-
-
-def compare_affine(ours: Affine, theirs: Affine, x: Units, y: Units, measured: Measured) -> None:
+def compare_affine(
+    names: tuple[str, str], ours: Affine, theirs: Affine, x: Units, y: Units, measured: Measured
+) -> None:
     """With X = S_x X' + T_x: a X + b = S_y (a' X' + b') + T_y, i.e. a S_x = S_y a' and a T_x + b = S_y b' + T_y.
+
+    `names` are the constants that hold a' and b', for the record; empty where several do.
 
     Raises:
         UnprovedError: it does not hold.
@@ -64,8 +33,9 @@ def compare_affine(ours: Affine, theirs: Affine, x: Units, y: Units, measured: M
     want, have = ours.scale * x.scale, y.scale * theirs.scale
     room = np.abs(y.scale) * theirs.scale_error
     _demand_close(want, have, room, 0.0, "the scale is not what the original computes")
+    measured.note(names[0], _distance(want - have, room))
     carried = ours.scale * x.shift
-    _compare_shift("", ours, theirs, (carried, np.abs(carried)), y, measured)
+    _compare_shift(names[1], ours, theirs, (carried, np.abs(carried)), y, measured)
 
 
 def compare_linear(
@@ -98,7 +68,7 @@ def compare_linear(
         outside = (gap <= np.abs(x.scale) * room + EPS * np.abs(x.shift)).all()
         demand(outside, "it pads with what is not 0 in the original's units")
     if twin.ones is not None:
-        _compare_ones(layer, twin, (want[0], x.shift), have, blur)
+        _compare_ones(layer, twin, (want[0], x.shift), have, blur, measured)
     elif x.shift.any():
         weight, shift = np.asarray(layer.weight, np.float64), np.asarray(layer.of_input(x.shift), np.float64)
         product = weight * shift * layer.factor
@@ -106,7 +76,9 @@ def compare_linear(
     _compare_shift(name, form, twin_form, (carried, np.abs(size)), y, measured)
 
 
-def _compare_ones(layer: Linear, twin: Linear, want: tuple[Array, Array], have: Array, blur: Array) -> None:
+def _compare_ones(
+    layer: Linear, twin: Linear, want: tuple[Array, Array], have: Array, blur: Array, measured: Measured
+) -> None:
     """A channel of ones, whose weights carry the shift tap by tap: a sum(W T_x) over the channels = S_y a' W'."""
     assert twin.ones is not None
     stored, room = twin.ones
@@ -115,6 +87,7 @@ def _compare_ones(layer: Linear, twin: Linear, want: tuple[Array, Array], have: 
     slack = room * np.abs(have) + np.abs(stored) * blur
     why = f"the weight {twin.name} of a channel of ones is not what the original computes"
     _demand_close(total, have * stored, slack, np.abs(size), why)
+    measured.note(twin.name, _distance(total - have * stored, slack))
 
 
 def compare_composed(
@@ -145,7 +118,7 @@ def compare_composed(
         measured.checked += have[0].size
         measured.rewritten += have[0].size
         measured.sampled += have[0].size
-    measured.distances[names[0]] = max(measured.distances.get(names[0], 0.0), distance)
+    measured.note(names[0], distance)
     form, twin = (Affine(m.bias[0], m.bias[0], m.bias[1], m.bias[0], m.bias[-1] - m.bias[1]) for m in (ours, theirs))
     nothing = np.zeros((), WIDE)
     _compare_shift(names[1], form, twin, (nothing, nothing), Units(scale, shift), measured)
@@ -181,9 +154,8 @@ def _measure(weight: Array, twin: Linear, want: tuple[Array, Array], have: Array
     where = np.unravel_index(chosen, stored.shape)
     outer, inner, right = (np.broadcast_to(array, stored.shape)[where] for array in (*want, have))
     exact = weight[where].astype(WIDE) * outer * inner / right
-    distance = _distance(exact - stored[where].astype(WIDE), twin.room[where].astype(WIDE))
     measured.sampled += size if size <= ALL else SAMPLE
-    measured.distances[twin.name] = max(measured.distances.get(twin.name, 0.0), distance)
+    measured.note(twin.name, _distance(exact - stored[where].astype(WIDE), twin.room[where].astype(WIDE)))
 
 
 def _compare_shift(
@@ -193,9 +165,7 @@ def _compare_shift(
     magnitude = carried[1] + ours.magnitude + np.abs(y.scale) * theirs.magnitude + np.abs(y.shift)
     room = np.abs(y.scale) * theirs.shift_error
     _demand_close(want, have, room, magnitude, "the shift is not what the original computes")
-    distance = _distance(want - have, room)
-    if distance and name:
-        measured.distances[name] = max(measured.distances.get(name, 0.0), distance)
+    measured.note(name, _distance(want - have, room))
 
 
 def _distance(gap: Array, room: Array) -> float:

@@ -11,67 +11,21 @@ from numpy.typing import NDArray
 from onnx import TensorProto, defs, helper
 
 if TYPE_CHECKING:
-    from bnfold.proof.network import Network, Node
+    from bnfold.proof.reading.network import Network
+    from bnfold.proof.reading.node import Node
 
 Array = NDArray[Any]
 
 # Deterministic operators that `onnx.reference` computes in float64 when its inputs are.
 _PLAIN = frozenset(
-    {
-        "Abs",
-        "Add",
-        "And",
-        "Ceil",
-        "Concat",
-        "ConstantOfShape",
-        "Div",
-        "Equal",
-        "Exp",
-        "Expand",
-        "EyeLike",
-        "Flatten",
-        "Floor",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "Greater",
-        "GreaterOrEqual",
-        "Identity",
-        "Less",
-        "LessOrEqual",
-        "Log",
-        "MatMul",
-        "Max",
-        "Min",
-        "Mod",
-        "Mul",
-        "Neg",
-        "Not",
-        "Or",
-        "Pad",
-        "Pow",
-        "Range",
-        "Reciprocal",
-        "ReduceMax",
-        "ReduceMean",
-        "ReduceMin",
-        "ReduceProd",
-        "ReduceSum",
-        "Reshape",
-        "ScatterND",
-        "Sigmoid",
-        "Sign",
-        "Slice",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-        "Sum",
-        "Tanh",
-        "Tile",
-        "Transpose",
-        "Unsqueeze",
-        "Where",
-    }
+    (
+        *("Abs", "Add", "And", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Exp", "Expand", "EyeLike"),
+        *("Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual", "Identity"),
+        *("Less", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pad", "Pow"),
+        *("Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape"),
+        *("ScatterND", "Sigmoid", "Sign", "Slice", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose"),
+        *("Unsqueeze", "Where"),
+    )
 )
 RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}

@@ -16,10 +16,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bnfold.proof.expressions import is_float
-from bnfold.proof.forms import IDENTITY, Affine
-from bnfold.proof.network import Network, Node, Shape
-from bnfold.proof.units import WIDE, Array, along
+from bnfold.proof.core.units import WIDE, Array, along
+from bnfold.proof.maps.affine import IDENTITY, Affine
+from bnfold.proof.reading.expressions import is_float
+from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.node import Node
+from bnfold.proof.reading.shapes import Shape
 
 Align = Callable[[Array], Array]
 

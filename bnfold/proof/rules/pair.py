@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnfold.proof import movement
-from bnfold.proof.bodies import same_bodies, same_value
-from bnfold.proof.expressions import RANDOM, is_float
-from bnfold.proof.network import Network, Node, Shape
-from bnfold.proof.units import Array, Units, UnprovedError, demand
+from bnfold.proof.core.units import Array, Units, UnprovedError, demand
+from bnfold.proof.reading import movement
+from bnfold.proof.reading.expressions import RANDOM, is_float
+from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.node import Node
+from bnfold.proof.reading.shapes import Shape
+from bnfold.proof.rules.settings import same_bodies, same_value
 
 
 @dataclass(frozen=True)

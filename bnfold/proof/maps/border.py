@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bnfold.proof import movement
-from bnfold.proof.layers import Linear
-from bnfold.proof.network import Network
+from bnfold.proof.maps.layers import Linear
+from bnfold.proof.reading import movement
+from bnfold.proof.reading.network import Network
 
 
 def without_pad(network: Network, layer: Linear) -> Linear:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bnfold.proof import movement
-from bnfold.proof.forms import Affine
-from bnfold.proof.layers import Linear
-from bnfold.proof.network import Network
-from bnfold.proof.units import WIDE, Array, along, demand
+from bnfold.proof.core.units import WIDE, Array, along, demand
+from bnfold.proof.maps.affine import Affine
+from bnfold.proof.maps.layers import Linear
+from bnfold.proof.reading import movement
+from bnfold.proof.reading.network import Network
 
 Offset = tuple[int, ...]
 _EXTENDED = 1 << 24  # products of a matrix product up to which it is computed in extended precision

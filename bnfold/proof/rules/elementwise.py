@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnfold.proof import movement
-from bnfold.proof.bodies import same_settings
-from bnfold.proof.pair import Pair, opaque
-from bnfold.proof.units import EPS, WIDE, Array, Units, close, demand, half_ulp, no_shift, positive, same
+from bnfold.proof.core.units import EPS, WIDE, Array, Units, close, demand, half_ulp, no_shift, positive, same
+from bnfold.proof.reading import movement
+from bnfold.proof.rules.pair import Pair, opaque
+from bnfold.proof.rules.settings import same_settings
 
 
 def stored_in(values: tuple[Array, Array], units: Units) -> None:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnfold.proof.expressions import is_float
-from bnfold.proof.network import Network, Node
-from bnfold.proof.units import EPS, WIDE, Array, Units, demand, half_ulp, same
+from bnfold.proof.core.units import EPS, WIDE, Array, Units, demand, half_ulp, same
+from bnfold.proof.reading.expressions import is_float
+from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.node import Node
 
 
 @dataclass(frozen=True)

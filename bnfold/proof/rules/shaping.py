@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnfold.proof import movement
-from bnfold.proof.bodies import same_settings
-from bnfold.proof.elementwise import stored_in
-from bnfold.proof.pair import Pair, Rule, opaque, same_call
-from bnfold.proof.units import Units, UnprovedError, demand, no_shift, same
+from bnfold.proof.core.units import Units, UnprovedError, demand, no_shift, same
+from bnfold.proof.reading import movement
+from bnfold.proof.rules.elementwise import stored_in
+from bnfold.proof.rules.pair import Pair, Rule, opaque, same_call
+from bnfold.proof.rules.settings import same_settings
 
 
 def concat(pair: Pair) -> None:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bnfold.proof.network import Network, Node, Shape
-from bnfold.proof.units import Array, UnprovedError, demand
+from bnfold.proof.core.units import Array, UnprovedError, demand
+from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.node import Node
+from bnfold.proof.reading.shapes import Shape
 
 _LIMIT = 1 << 24  # elements of units that are written out
 Move = Callable[[Network, Node, Array], Array]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnfold.proof.units import half_ulp
+from bnfold.proof.core.units import half_ulp
 
 Array = NDArray[Any]
 _LIMIT = 1 << 26  # elements of a constant that is written out

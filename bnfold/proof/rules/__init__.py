@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bnfold.proof import movement
-from bnfold.proof.elementwise import add, clip, extremum, homogeneous, matmul, multiply
-from bnfold.proof.pair import Pair, Rule, opaque, same_call
-from bnfold.proof.shaping import concat, extents, moves, pad, part, reshape
-from bnfold.proof.units import UnprovedError
-from bnfold.proof.windows import average_pool, max_pool, reduce_extremum, reduce_mean, reduce_sum, resize
+from bnfold.proof.core.units import UnprovedError
+from bnfold.proof.reading import movement
+from bnfold.proof.rules.elementwise import add, clip, extremum, homogeneous, matmul, multiply
+from bnfold.proof.rules.pair import Pair, Rule, opaque, same_call
+from bnfold.proof.rules.shaping import concat, extents, moves, pad, part, reshape
+from bnfold.proof.rules.windows import average_pool, max_pool, reduce_extremum, reduce_mean, reduce_sum, resize
 
 TABLE: Mapping[str, Rule] = {
     "Abs": homogeneous,
