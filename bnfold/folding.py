@@ -13,7 +13,7 @@ from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.merge import apply_merges
 from bnfold.graph.prepare import prepare
 from bnfold.in_range import merge_in_range, solve_in_range
-from bnfold.layout.clean import clean_layout
+from bnfold.layout.clean import clean_layout, close_ranks
 from bnfold.merge.plan import Code, MergePlan
 from bnfold.merge.stage import kept_apart, with_merges
 from bnfold.plan import Objective, Plan
@@ -80,6 +80,8 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
         if how.opset is not None:
             folded = _in_opset(folded, how.opset)
         if how.merge:
+            moved = close_ranks(folded)
+            stored = {name: moved[held].tensor if held in moved else held for name, held in stored.items()}
             merging, folded = _merged(folded, kept_apart(plan), store)
             return folded, stored, merging
         store(folded)

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from bnfold.graph.bodies import remove_unused
 from bnfold.graph.shapes import infer_shapes
-from bnfold.layout.noops import CANDIDATES, remove_noops
+from bnfold.layout.noops import CANDIDATES, follows_its_like, remove_noops, remove_round_trips
 from bnfold.layout.regions import change_layouts
 from bnfold.layout.view import View, Views
 
@@ -20,7 +20,8 @@ def clean_layout(model: ir.Model) -> Mapping[str, View]:
         model: the model, constant expressions evaluated.
 
     Returns:
-        By the name of every tensor that is gone, where it is found.
+        By the name of every tensor that is gone, where it is found; what lay between operators that undo each other is
+        nowhere.
     """
     views = Views()
     if any(node.op_type in CANDIDATES for node in model.graph):
@@ -28,5 +29,21 @@ def clean_layout(model: ir.Model) -> Mapping[str, View]:
         remove_noops(model, known, views)
         while change_layouts(model, known, views):
             remove_noops(model, known, views)
+        remove_unused(model)
+    return views.result()
+
+
+def close_ranks(model: ir.Model) -> Mapping[str, View]:
+    """Remove, in place, operators that undo each other now that nothing lies between them any more.
+
+    Args:
+        model: the model, affine operators removed.
+
+    Returns:
+        By the name of every tensor that is gone and still exists under another, where it is found.
+    """
+    views = Views()
+    if any(follows_its_like(node) for node in model.graph):
+        remove_round_trips(model, infer_shapes(model), views)
         remove_unused(model)
     return views.result()

@@ -1,4 +1,4 @@
-"""Remove operators that change nothing, and make one Transpose of several that follow each other."""
+"""Remove operators that change nothing or undo others, and make one Transpose of several that follow each other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from bnfold.graph.shapes import UNKNOWN, Known
 from bnfold.graph.tensors import constant_tensor, take_over
 from bnfold.layout.view import Views, chained, perm_of
 
-RESHAPING = ("Reshape", "Flatten", "Expand", "Squeeze", "Unsqueeze")
-CANDIDATES = frozenset({"Identity", "Dropout", "Cast", "CastLike", "Transpose", *RESHAPING})
+ORDERED = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
+"""Operators that leave all elements in their order."""
+
+CANDIDATES = frozenset({"Identity", "Dropout", "Cast", "CastLike", "Transpose", "Expand", *ORDERED})
 
 
 def remove_noops(model: ir.Model, known: dict[str, Known], views: Views) -> None:
@@ -26,7 +28,45 @@ def remove_noops(model: ir.Model, known: dict[str, Known], views: Views) -> None
             continue
         _compose(node, views)
         if _changes_nothing(node, opset, known):
-            _drop(model.graph, node, views)
+            _drop(model.graph, node, node.inputs[0], views)
+    remove_round_trips(model, known, views)
+
+
+def remove_round_trips(model: ir.Model, known: dict[str, Known], views: Views) -> None:
+    """Let readers of a tensor that was reshaped or transposed and is now as it was read the tensor from before."""
+    for node in list(model.graph):
+        if follows_its_like(node):
+            source = _before_the_trip(node, known)
+            if source is not None:
+                _drop(model.graph, node, source, views)
+
+
+def follows_its_like(node: ir.Node) -> bool:
+    """Whether a Transpose reads a Transpose, or a Reshape another operator that leaves all elements in their order."""
+    producer = None if not node.inputs or node.inputs[0] is None else node.inputs[0].producer()
+    return producer is not None and producer.graph is node.graph and any(_alike(node, producer))
+
+
+def _alike(node: ir.Node, producer: ir.Node) -> tuple[bool, bool]:
+    reshapes = all(each.op_type in ORDERED and each.domain in ("", "ai.onnx") for each in (node, producer))
+    return reshapes, perm_of(node) is not None and perm_of(producer) is not None
+
+
+def _before_the_trip(node: ir.Node, known: dict[str, Known]) -> ir.Value | None:
+    """The nearest tensor in front of several such operators that is what they return."""
+    end, perm, first = known.get(node.outputs[0].name or "", UNKNOWN), perm_of(node), node
+    while follows_its_like(first):
+        value = first.inputs[0]
+        assert value is not None
+        producer = value.producer()
+        assert producer is not None
+        first, source, perm = producer, producer.inputs[0], chained(perm_of(producer), perm)
+        if source is None or constant_tensor(source) is not None:
+            return None
+        restored = _same_extents(known.get(source.name or "", UNKNOWN), end) if first.op_type in ORDERED else not perm
+        if restored:
+            return source
+    return None
 
 
 def _compose(node: ir.Node, views: Views) -> None:
@@ -76,9 +116,9 @@ def _same_extents(before: Known, after: Known) -> bool:
     return equal and len(open_) <= 1 and len(fixed) + len(open_) == len(pairs)
 
 
-def _drop(graph: ir.Graph, node: ir.Node, views: Views) -> None:
-    """Let readers of the result read the source, which takes the result's name if that is an output."""
-    x, y = node.inputs[0], node.outputs[0]
+def _drop(graph: ir.Graph, node: ir.Node, x: ir.Value | None, views: Views) -> None:
+    """Let readers of the result read `x`, which takes the result's name if that is an output."""
+    y = node.outputs[0]
     assert x is not None
     assert x.name is not None
     assert y.name is not None

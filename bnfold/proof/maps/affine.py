@@ -8,18 +8,19 @@ when they were stored; the original's numbers are exact by definition.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from bnfold.proof.core.units import WIDE, Array
+from bnfold.proof.core.units import WIDE, Array, UnprovedError
 from bnfold.proof.reading import movement
 from bnfold.proof.reading.expressions import is_float
 from bnfold.proof.reading.network import Network
 from bnfold.proof.reading.node import Node
 from bnfold.proof.reading.shapes import Shape
 
+_ORDERED = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 _DEFAULT_EPSILON = float(np.float32(1e-5))
 
 
@@ -91,8 +92,8 @@ def affine_step(network: Network, node: Node) -> tuple[str, Affine] | None:
         return _normalization(network, node)
     if node.op == "Conv":
         return _pointwise(network, node)
-    if node.op == "Reshape":
-        return _between_reshapes(network, node)
+    if node.op == "Transpose" or node.op in _ORDERED:
+        return _round_trip(network, node)
     return _arithmetic(network, node) if node.op in ("Add", "Sub", "Mul", "Div") else None
 
 
@@ -187,17 +188,46 @@ def _pointwise(network: Network, node: Node) -> tuple[str, Affine] | None:
     return _finite(node.inputs[0], form)
 
 
-def _between_reshapes(network: Network, node: Node) -> tuple[str, Affine] | None:
-    """A depthwise convolution between two Reshapes, the second of which restores the shape."""
-    middle = network.writer.get(node.inputs[0], (None, 0))[0]
-    step = None if middle is None or middle.op != "Conv" else _pointwise(network, middle)
-    first = None if step is None else network.writer.get(step[0], (None, 0))[0]
-    if step is None or first is None or first.op != "Reshape":
+def _round_trip(network: Network, node: Node) -> tuple[str, Affine] | None:
+    """What lies between operators that only reshape, or two Transposes, the second restoring what the first reads."""
+    tensor, form = node.inputs[0], IDENTITY
+    while tensor in network.writer:
+        first, index = network.writer[tensor]
+        if first.op == node.op or (first.op in _ORDERED and node.op in _ORDERED):
+            return _carried(network, first, node, form)
+        step = affine_step(network, first) if index == 0 else None
+        if step is None:
+            break
+        tensor, form = step[0], form.after(step[1])
+    return None
+
+
+def _carried(network: Network, first: Node, last: Node, form: Affine) -> tuple[str, Affine] | None:
+    """An affine map between two operators that move elements there and back, as one of what the first one reads."""
+    x, inner, y = (network.shape(name) for name in (first.inputs[0], first.outputs[0], last.outputs[0]))
+    if x is None or inner is None or y is None or not _restored(x, y) or not _as_large(form.shape, inner):
         return None
-    x, inner, y = (network.shape(name) for name in (first.inputs[0], node.inputs[0], node.outputs[0]))
-    if x is None or inner is None or y is None or not _restored(x, y):
+    rank = len(inner)
+    if last.op in _ORDERED:
+        try:
+            moved = form.map(lambda array: movement.reshaped(_ranked(array, rank), inner, y))
+        except UnprovedError:
+            return None
+        return first.inputs[0], replace(moved, shape=())
+    there, back = (list(node.attributes.get("perm") or range(rank)[::-1]) for node in (first, last))
+    if [there[axis] for axis in back] != list(range(rank)):
         return None
-    return first.inputs[0], step[1].map(lambda array: movement.reshaped(array, inner, y))
+    return first.inputs[0], replace(form.map(lambda array: _ranked(array, rank).transpose(back)), shape=())
+
+
+def _ranked(array: Array, rank: int) -> Array:
+    return array.reshape((1,) * (rank - array.ndim) + array.shape)
+
+
+def _as_large(constants: tuple[int, ...], x: Shape) -> bool:
+    """Whether constants of these extents leave a tensor as large as it is."""
+    behind = x[len(x) - len(constants) :]
+    return len(constants) <= len(x) and all(m in (1, extent) for m, extent in zip(constants, behind, strict=True))
 
 
 def _restored(x: Shape, y: Shape) -> bool:

@@ -1,0 +1,107 @@
+"""Reshapes and Transposes that undo each other once nothing lies between them any more."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from bnfold.pipeline import fold
+from bnfold.proof.maps.affine import chain
+from bnfold.proof.reading.network import Network
+from tests.networks import Net
+
+
+def folded(net: Net, outputs: list[str], folder: Path) -> Counter[str]:
+    """The operators of the fold, which is proved on samples and for every input."""
+    onnx.save(net.model(*outputs), folder / "model.onnx")
+    result = fold(folder / "model.onnx")
+    assert result.report.verification.verdict == "equivalent"
+    assert result.report.proof.sentence == "proved for every input"
+    return Counter(node.op_type for node in result.model.graph)
+
+
+def linear(net: Net, x: str, width: int) -> str:
+    return net.node("MatMul", x, net.normal(net.shape(x)[-1], width))
+
+
+def as_rows(net: Net, x: str) -> str:
+    """LeViT's Linear, then batch normalization of all tokens as rows of one matrix."""
+    _, tokens, width = net.shape(x)
+    return net.node("Reshape", net.bn(net.node("Reshape", x, [-1, width])), [-1, tokens, width])
+
+
+def channels_first(net: Net, x: str) -> str:
+    """BatchNorm1d behind a Linear."""
+    return net.node("Transpose", net.bn(net.node("Transpose", x, perm=[0, 2, 1])), perm=[0, 2, 1])
+
+
+def with_an_axis(net: Net, x: str) -> str:
+    return net.node("Squeeze", net.node("Mul", net.node("Unsqueeze", x, [1]), net.normal(net.shape(x)[-1])), [1])
+
+
+FORMS = [as_rows, channels_first, with_an_axis]
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("normalized", FORMS)
+def test_a_linear_layer_is_all_that_is_left(normalized, dynamic, tmp_path):
+    net = Net(dynamic=dynamic)
+    x = net.node("HardSwish", normalized(net, linear(net, net.input(2, 5, 4), 6)))
+    ops = folded(net, [normalized(net, linear(net, x, 5))], tmp_path)
+    assert ops.keys() <= {"MatMul", "Add", "HardSwish"}
+    assert ops["MatMul"] == 2
+
+
+@pytest.mark.parametrize("normalized", FORMS)
+def test_a_reader_in_between_keeps_what_it_reads(normalized, tmp_path):
+    net = Net()
+    y = normalized(net, linear(net, net.input(2, 5, 4), 6))
+    middle = net.nodes[-1].input[0]
+    ops = folded(net, [net.node("Tanh", y), net.node("Sigmoid", middle)], tmp_path)
+    assert sum(ops[op] for op in ("Reshape", "Transpose", "Unsqueeze")) == 1
+
+
+def test_what_does_not_come_back_stays(tmp_path):
+    net = Net()
+    x = net.bn(net.node("Reshape", linear(net, net.input(2, 5, 4), 6), [10, 6]))
+    y = net.bn(net.node("Transpose", linear(net, net.input(2, 5, 4, name="z"), 6), perm=[0, 2, 1]))
+    ends = [net.node("Reshape", x, [5, 2, 6]), net.node("Transpose", y, perm=[1, 0, 2])]
+    ops = folded(net, [net.node("Tanh", end) for end in ends], tmp_path)
+    assert (ops["Reshape"], ops["Transpose"]) == (2, 2)
+
+
+def test_an_operator_in_between_that_stays_keeps_them(tmp_path):
+    net = Net()
+    x = net.node("Reshape", net.input(2, 5, 4), [-1, 20])
+    ops = folded(net, [net.node("Reshape", net.node("Softmax", x), [-1, 5, 4])], tmp_path)
+    assert ops["Reshape"] == 2
+
+
+def test_an_output_keeps_its_name(tmp_path):
+    net = Net()
+    y = as_rows(net, linear(net, net.input(2, 5, 4), 6))
+    assert folded(net, [y], tmp_path).keys() <= {"MatMul", "Add"}
+
+
+def test_the_checker_follows_no_constant_that_makes_the_tensor_larger():
+    """[n] and [3 n] have one unknown extent each, and are not the same."""
+    net = Net(dynamic=True)
+    column = net.node("Reshape", net.input(4), [-1, 1])
+    wide = net.node("Add", column, net.normal(1, 3))
+    y = net.node("Reshape", wide, [-1])
+    assert [tensor for tensor, _ in chain(Network(net.model(y)), y)] == [y]
+    same = net.node("Reshape", net.node("Add", column, net.normal(1, 1)), [-1])
+    assert [tensor for tensor, _ in chain(Network(net.model(same)), same)] == [same, "x"]
+
+
+def test_the_checker_moves_constants_back_with_the_tensor():
+    net = Net()
+    x = net.input(2, 3, 3)
+    y = net.node(
+        "Transpose", net.node("Mul", net.node("Transpose", x, perm=[2, 0, 1]), net.normal(3, 2, 3)), perm=[1, 2, 0]
+    )
+    (_, form) = list(chain(Network(net.model(y)), y))[-1]
+    stored = next(iter(net.constants.values()))
+    assert np.array_equal(form.scale.astype(np.float32), stored.transpose(1, 2, 0))
