@@ -69,11 +69,13 @@ def composed(nodes: Sequence[Node], stay: int, plan: Plan) -> Form | None:
     A BatchNormalization is only made where one of the run works per channel: its parameters and its pass over the
     tensor are then no more than before.
     """
+    if stay == 1:
+        return None
     x, y = ends_of_run(nodes)
     scale, shift = in_units(affine_of_run(nodes), plan.unit(x.name), plan.unit(y.name))
     channels, per_channel = y.extent(1), any(map(_per_channel, nodes))
     on_axis_1 = all(axis == 1 for axis, extent in enumerate(scale.shape) if extent > 1)
-    if stay > 1 and channels is not None and per_channel and on_axis_1:
+    if channels is not None and per_channel and on_axis_1:
         parameters = normalization(along(scale, 1, channels), along(shift, 1, channels), DEFAULT_EPSILON)
         return (Step("BatchNormalization", parameters, attributes={"epsilon": DEFAULT_EPSILON}),)
     steps = [Step("Mul", {1: Computed.of(compressed(scale))})] if (scale != 1).any() else []

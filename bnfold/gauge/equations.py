@@ -14,6 +14,14 @@ GROUND = 0
 """The unknown whose value is 0."""
 
 
+def named_first(ids: Ids, slots: Ids) -> NDArray[np.bool_]:
+    """Where unknowns [n] are named for the first time; `slots` is room for any number at the place of each."""
+    order = np.arange(len(ids))
+    slots[ids[::-1]] = order[::-1]  # of repeated places numpy keeps what is written last
+    first: NDArray[np.bool_] = slots[ids] == order
+    return first
+
+
 @dataclass(frozen=True)
 class Equations:
     """A batch of n equations: sum over k of coefficients[k, i] * unknown(ids[k, i]) = right[i].

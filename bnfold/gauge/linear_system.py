@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bnfold.gauge.equations import GROUND, Contradiction, Equations, Ids, Reals
+from bnfold.gauge.equations import GROUND, Contradiction, Equations, Ids, Reals, named_first
 from bnfold.gauge.forest import Forest
 
 T = TypeVar("T", bound=np.generic)
@@ -125,7 +125,9 @@ class LinearSystem:
 
         `ids` must name every unknown, so that what is left at the end hangs on nothing.
         """
-        pending = ids
+        roots = self._forest.find(ids)[0]
+        open_ = np.flatnonzero(roots != GROUND)  # of those that hang on one root, the first settles it
+        pending = ids[open_[named_first(roots[open_], self._slots)]]
         while len(pending):
             reduced = self._reduce(_single(pending))
             terms = (reduced.coefficients != 0).sum(0)
@@ -136,9 +138,12 @@ class LinearSystem:
 
     def values(self, ids: Ids) -> Reals:
         """The values [n] of settled unknowns [n]; what differs from 0 by rounding alone is 0."""
-        reduced = self._reduce(_single(ids))
-        noise = np.abs(reduced.right) <= TOLERANCE * reduced.magnitude
-        return np.where(noise, 0.0, self._wrap(-reduced.right))
+        roots, _, offset, magnitude = self._forest.find(ids)
+        values, error = np.zeros(len(ids)) + offset, np.zeros(len(ids)) + magnitude
+        sums = np.flatnonzero(roots != GROUND)
+        reduced = self._reduce(_single(ids[sums]))
+        values[sums], error[sums] = -reduced.right, reduced.magnitude
+        return np.where(np.abs(values) <= TOLERANCE * error, 0.0, self._wrap(values))
 
     def _reduce(self, equations: Equations) -> Equations:
         """Write equations in free unknowns only; columns of one equation then name different unknowns."""
@@ -211,7 +216,7 @@ class LinearSystem:
             child, parent = np.maximum(ids[0], ids[1]), np.minimum(ids[0], ids[1])
             pivot = np.where(newer, coefficients[0], coefficients[1])
             other = np.where(newer, coefficients[1], coefficients[0])
-        used = self._first(child)
+        used = named_first(child, self._slots)
         if not used.all():
             child, parent, pivot, other = child[used], parent[used], pivot[used], other[used]
             batch = batch.take(np.flatnonzero(used))
@@ -219,13 +224,6 @@ class LinearSystem:
         offset, error = self._wrap(batch.right / pivot), batch.magnitude / np.abs(pivot)
         self._forest.hang(child, parent, factor, offset, error, batch.origin)
         return used
-
-    def _first(self, ids: Ids) -> NDArray[np.bool_]:
-        """Where an unknown is named for the first time; of repeated places numpy keeps what is written last."""
-        order = np.arange(len(ids))
-        self._slots[ids[::-1]] = order[::-1]
-        first: NDArray[np.bool_] = self._slots[ids] == order
-        return first
 
     def _row_batch(self, batch: Equations) -> NDArray[np.bool_]:
         """Solve equations of three or more terms for the unknown that least depends on; returns which were used."""

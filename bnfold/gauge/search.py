@@ -161,7 +161,9 @@ class Search:
             self._try(rest[:half], screened=True)
             self._try(rest[half:])
         else:
-            self._refuse(candidates[0], self._explain(candidates[0], *conflict))
+            code, contradiction = conflict
+            alone = self.systems[code].contradicted(self._equations(code, candidates)[0])
+            self._refuse(candidates[0], self._explain(candidates[0], code, contradiction, alone))
 
     def _screen(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Refuse those that contradict, each taken alone, what holds already; returns the others.
@@ -172,10 +174,10 @@ class Search:
             batch, ends = self._equations(code, candidates)
             wrong = system.contradicted(batch)
             owners, first = np.unique(np.searchsorted(ends, wrong, side="right"), return_index=True)
-            for owner, index in zip(owners.tolist(), wrong[first].tolist(), strict=True):
+            for owner, own in zip(owners.tolist(), np.split(wrong, first[1:]), strict=False):
                 start = int(ends[owner - 1]) if owner else 0
-                conflict = Contradiction(index - start, system.origins(batch.ids[:, index]))
-                self._refuse(candidates[owner], self._explain(candidates[owner], code, conflict))
+                conflict = Contradiction(int(own[0]) - start, system.origins(batch.ids[:, own[0]]))
+                self._refuse(candidates[owner], self._explain(candidates[owner], code, conflict, own - start))
             refused = set(owners.tolist())
             candidates = [candidate for i, candidate in enumerate(candidates) if i not in refused]
         return candidates
@@ -257,15 +259,14 @@ class Search:
         for system in self.systems.values():
             system.rollback()
 
-    def _explain(self, candidate: Candidate, code: Code, contradiction: Contradiction) -> Reason:
+    def _explain(self, candidate: Candidate, code: Code, contradiction: Contradiction, alone: Ids) -> Reason:
+        """Why a candidate does not fit; `alone` are those of its equations that contradict, each taken alone."""
+        wrong = np.unique(np.append(alone, contradiction.index))
         dead = np.broadcast_to(candidate.dead, candidate.y_gauge.shape).reshape(-1)
         stated = np.flatnonzero(~dead)
         if candidate in self.blank:
             stated = np.concatenate([stated, np.flatnonzero(dead)])
-        batch, _ = self._equations(code, [candidate])
-        alone = self.systems[code].contradicted(batch).tolist()
-        found = {channel_of(candidate, int(stated[index])) for index in (contradiction.index, *alone)}
-        channels = tuple(sorted(channel for channel in found if channel is not None))
+        channels = channels_of(candidate, stated[wrong])
         channel = channel_of(candidate, int(stated[contradiction.index]))
         demands = [self.units.demands[origin] for origin in contradiction.origins]
         others = [demand for demand in demands if demand.node != candidate.node.name]
@@ -286,11 +287,16 @@ def saving(candidate: Candidate) -> int:
     return math.prod(dim for dim in candidate.x.shape if isinstance(dim, int))
 
 
+def channels_of(candidate: Candidate, flat: Ids) -> tuple[int, ...]:
+    """The channels of elements of the candidate's gauge, ascending; none for a scalar."""
+    along = [axis for axis, extent in enumerate(candidate.y_gauge.shape) if extent > 1]
+    positions = np.unravel_index(flat, candidate.y_gauge.shape)
+    return tuple(np.unique(positions[along[0]]).tolist()) if along else ()
+
+
 def channel_of(candidate: Candidate, flat: int) -> int | None:
     """The channel of an element of the candidate's gauge; None for a scalar."""
-    along = [axis for axis, extent in enumerate(candidate.y_gauge.shape) if extent > 1]
-    position = np.unravel_index(flat, candidate.y_gauge.shape)
-    return int(position[along[0]]) if along else None
+    return next(iter(channels_of(candidate, np.asarray([flat]))), None)
 
 
 def because(code: Code, channel: int | None = None) -> Reason:

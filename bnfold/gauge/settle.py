@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bnfold.gauge.equations import Ids
+from bnfold.gauge.equations import Ids, named_first
 from bnfold.gauge.linear_system import LinearSystem
 from bnfold.gauge.search import Search
 from bnfold.gauge.units import Candidate
@@ -61,7 +61,7 @@ class _Values:
 
     def __init__(self, search: Search, gauges: list[Ids]) -> None:
         ids = np.concatenate([np.zeros(0, np.int64), *(gauge.reshape(-1) for gauge in gauges)])
-        unique = ids[np.sort(np.unique(ids, return_index=True)[1])]
+        unique = ids[named_first(ids, np.empty(int(ids.max(initial=0)) + 1, np.int64))]
         values = {code: _by_id(system, unique) for code, system in search.systems.items()}
         self._gain = np.exp(-values[Code.SCALE])
         if Code.SIGN in values:
