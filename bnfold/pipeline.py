@@ -21,6 +21,7 @@ from bnfold.progress import Progress, silent
 from bnfold.proof.certificate import write as write_certificate
 from bnfold.proving import Shapes
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
+from bnfold.report.details import collect
 from bnfold.sources import Reading, Source
 from bnfold.sources.onnx import at_fault
 from bnfold.sources.raw_images import RawImages, taking
@@ -97,6 +98,7 @@ def fold(
     dry_run: bool = False,
     force: bool = False,
     keep_model: bool = True,
+    details: bool = False,
     progress: Progress | None = None,
 ) -> FoldResult:
     """Fold every batch normalization and per-channel affine operator that exact algebra allows.
@@ -135,6 +137,7 @@ def fold(
         dry_run: do everything except writing `output`.
         force: replace `output` if it exists.
         keep_model: return the folded model; False saves its memory where only the file matters.
+        details: let the report hold what its page shows besides: both graphs, and the weights of every layer.
         progress: called with the name of each step and, where it is known, the share that is done.
 
     Raises:
@@ -218,7 +221,7 @@ def fold(
             verification = proving.with_witness(verification, given, given.witness)
         if verify and images is not None:
             verification = proving.with_images(verification, given.path, opened.path, images, inputs.batches[0])
-        report = _report(opened, target, folded, how, verification)
+        report = _report(opened, target, folded, how, verification, details=staged if details else None)
         if verify or certificate is not None:
             tell("checking every operator's equation")
             report = replace(report, proof=proving.proved(opened.path, staged, folded.certificate))
@@ -260,7 +263,16 @@ def _refuse_onnx_options(target: Path, given: Mapping[str, bool]) -> None:
         )
 
 
-def _report(source: Source, output: Path | None, folded: Folded, how: How, verification: Verification) -> FoldReport:
+def _report(
+    source: Source,
+    output: Path | None,
+    folded: Folded,
+    how: How,
+    verification: Verification,
+    *,
+    details: Path | None = None,
+) -> FoldReport:
+    """The report; with the details of the folded file `details`, if there is one."""
     written = read_facts(folded.model)
     before, after = folded.facts.affine_counts(), written.affine_counts()
     removed = [decision for decision in folded.plan.decisions if decision.removed]
@@ -276,6 +288,7 @@ def _report(source: Source, output: Path | None, folded: Folded, how: How, verif
         objective=how.objective,
         price=price_of(folded.facts.network, written.network),
         verification=verification,
+        details=None if details is None else collect(folded.facts.network, written.network, source.path, details),
     )
 
 

@@ -20,7 +20,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.parametrize("command", [line for block in blocks("bash") for line in block.splitlines()])
 def test_readme_commands(command: str, tmp_path: Path, folded: Path) -> None:
-    command = command.replace("build/folded.onnx", str(folded)).replace("models/", f"{ROOT}/models/")
+    command = command.replace("build/folded", str(folded.with_suffix(""))).replace("models/", f"{ROOT}/models/")
     command = command.replace("build/", f"{tmp_path}/")
     program, *arguments = command.split()
     assert program == "bnfold"
@@ -35,6 +35,7 @@ def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("readme") / "folded.onnx"
     source = ROOT / "models" / "resnet20v2_digits.pt"
     command = [sys.executable, str(ROOT / "cli.py"), "fold", str(source), "-o", str(path), "--no-verify", "--no-bench"]
+    command += ["--report", str(path.with_suffix(".json"))]
     subprocess.run(command, check=True, capture_output=True)
     return path
 

@@ -14,6 +14,7 @@ from bnfold.cli.bench import bench
 from bnfold.cli.deferred import defer
 from bnfold.cli.fold import fold
 from bnfold.cli.inspect import inspect
+from bnfold.cli.report import report
 from bnfold.cli.verify import verify
 
 app = typer.Typer(
@@ -44,7 +45,7 @@ def options(
     guard.debug = debug
 
 
-for command in (fold, inspect, verify, bench):
+for command in (fold, inspect, verify, bench, report):
     app.command()(guard.guarded(command))
 
 

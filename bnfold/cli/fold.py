@@ -94,12 +94,18 @@ def fold(
     memory: Memory = None,
     thorough: Thorough = False,
     plot: Plot = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write a report: .html is a page, .md for a pull request, .json complete data."),
+    ] = None,
     seconds: Seconds = 10.0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace the output if it exists.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
 ) -> None:
     """Fold every batch normalization and per-channel affine operator that exact algebra allows."""
     shapes, *more = parse_variants(input_)
+    onnx = output.suffix.lower() == ".onnx"
+    every_tensor = plot is not None or (report is not None and onnx)
     options: dict[str, Any] = {
         "shapes": shapes,
         "more_shapes": more,
@@ -116,7 +122,7 @@ def fold(
         "arch": arch,
         "trust": trust,
         "verify": verify,
-        "settings": parse_settings(atol, rtol, timeout, memory, thorough=thorough, trace=plot is not None)
+        "settings": parse_settings(atol, rtol, timeout, memory, thorough=thorough, trace=every_tensor)
         if verify
         else None,
         "bench_seconds": seconds,
@@ -127,17 +133,29 @@ def fold(
     if len(sources) > 1 or sources[0].is_dir() or output.is_dir():
         if certificate is not None:
             raise UsageError("--certificate takes one model; fold the models one by one to get a certificate for each.")
+        if report is not None:
+            raise UsageError("--report takes one model; `bnfold report` renders the JSON beside each of several.")
         if plot is not None:
             raise UsageError("--plot takes one model; fold the models one by one to get a picture of each.")
         _many(sources, output, json_, jobs, bench=bool(bench), **options)
     else:
-        measured = bench is not False if output.suffix.lower() == ".onnx" else bool(bench)
-        _one(sources[0], output, json_, verbose, plot, bench=measured, certificate=certificate, **options)
+        measured = bench is not False if onnx else bool(bench)
+        options |= {"bench": measured, "certificate": certificate, "details": report is not None}
+        _one(sources[0], output, json_, verbose, plot, report, **options)
 
 
-def _one(source: Path, output: Path, json_: str | None, verbose: bool, plot: Path | None, **options: Any) -> None:
+def _one(
+    source: Path,
+    output: Path,
+    json_: str | None,
+    verbose: bool,
+    plot: Path | None,
+    report_to: Path | None,
+    **options: Any,
+) -> None:
     from bnfold import pipeline
     from bnfold.cli.output import progress, show
+    from bnfold.cli.written_reports import Reports
     from bnfold.report import terminal
     from bnfold.report.data import FoldDiffersError
     from bnfold.report.plots import growth, style
@@ -146,6 +164,7 @@ def _one(source: Path, output: Path, json_: str | None, verbose: bool, plot: Pat
         if not options["verify"]:
             raise UsageError("--plot draws what the proof found; leave out --no-verify.")
         style.check(plot)
+    reports = Reports(source, report_to)
     try:
         with progress() as tell:
             report = pipeline.fold(source, output=output, progress=tell, **options).report
@@ -153,10 +172,12 @@ def _one(source: Path, output: Path, json_: str | None, verbose: bool, plot: Pat
         if plot is not None and error.report.verification.sites:
             growth.draw(error.report.verification, plot)
         show(terminal.fold_report(error.report, verbose=verbose), error.report.to_json(), json_)
+        reports.write(error.report)
         raise
     if plot is not None:
         growth.draw(report.verification, plot)
     show(terminal.fold_report(report, verbose=verbose, dry_run=options["dry_run"]), report.to_json(), json_)
+    reports.write(report)
 
 
 def _many(sources: list[Path], output: Path, json_: str | None, jobs: int, **options: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnfold.errors import NotEquivalentError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from bnfold.latency.results import BenchResult
     from bnfold.outgoing.half_verdict import HalfReport
     from bnfold.proof.result import Proof
+    from bnfold.report.details import Details
+    from bnfold.report.run import Run
 
 SCHEMA_VERSION = 1
 
@@ -56,6 +59,8 @@ class FoldReport:
         benchmark: the latency, if it was measured.
         left_by_onnxruntime: affine operators that ONNX Runtime would itself leave of the original.
         merging: regions that became one linear operator, and what came close.
+        details: both graphs and their weights, if they were asked for.
+        run: how the report came about, if a command made it.
     """
 
     source: str
@@ -73,6 +78,8 @@ class FoldReport:
     benchmark: BenchResult | None = None
     left_by_onnxruntime: int | None = None
     merging: MergePlan = field(default_factory=MergePlan)
+    details: Details | None = None
+    run: Run | None = None
 
     @property
     def nothing_to_fold(self) -> bool:
@@ -112,7 +119,23 @@ class FoldReport:
                 **self.benchmark.to_json(),
                 "left_by_onnxruntime": self.left_by_onnxruntime,
             }
+        if self.details is not None:
+            data["details"] = self.details.to_json()
+        if self.run is not None:
+            data["run"] = self.run.to_json()
         return data
+
+    def save(self, path: str | Path) -> None:
+        """Write the report: .html as a page, .md for a pull request, .json as data.
+
+        Raises:
+            UsageError: the ending is another one, or the file cannot be written.
+            MissingExtraError: a page needs packages that are not installed.
+        """
+        from bnfold.report import file
+
+        file.check(Path(path))
+        file.write(self.to_json(), Path(path))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ Outputs = Mapping[str, Array]
 ULP_EDGES = (0, 1, 2, 4, 8, 16, 64, 256, 1024)
 """Upper edges of the histogram's bins; one more bin holds what is beyond the last."""
 TOP = (1, 5)
+PAIRS = 300
+DIGITS = 12
+"""Significant digits of these; 9 tell any two float32 apart."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class OutputMetrics:
         cosine: lowest cosine of a batch.
         top: for k = 1 and 5, the share of the reference's k best classes that are among the candidate's; only where
             there are more than k classes.
+        pairs: values of the reference and of the candidate at the same places, evenly spread over each batch, at most
+            PAIRS in all, as shares of the reference's largest value in the batch; without those that are not finite.
     """
 
     output: str
@@ -43,6 +48,7 @@ class OutputMetrics:
     snr_db: float
     cosine: float
     top: Mapping[int, float]
+    pairs: tuple[tuple[float, float], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; numbers that are not finite are null."""
@@ -55,6 +61,7 @@ class OutputMetrics:
             "snr_db": _plain(self.snr_db),
             "cosine": self.cosine,
             **{f"top{k}": share for k, share in self.top.items()},
+            "pairs": [list(pair) for pair in self.pairs],
         }
 
 
@@ -88,7 +95,22 @@ def _measure(name: str, batches: list[str], ours: list[Array], theirs: list[Arra
         min(ratios, default=-inf),
         min((cosine(a, b) for a, b in alike), default=0.0),
         {k: share for k in TOP if (share := _agreement(alike, k)) is not None},
+        _pairs(alike),
     )
+
+
+def _pairs(alike: Sequence[tuple[Array, Array]]) -> tuple[tuple[float, float], ...]:
+    found: list[tuple[float, float]] = []
+    for a, b in alike:
+        x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+        finite = np.isfinite(x) & np.isfinite(y)
+        x, y = x[finite], y[finite]
+        if a.dtype not in FLOATS or not x.any():
+            continue
+        places = np.unique(np.linspace(0, x.size - 1, min(x.size, max(1, PAIRS // len(alike)))).astype(int))
+        scale = np.abs(x).max()
+        found += zip((x[places] / scale).tolist(), (y[places] / scale).tolist(), strict=True)
+    return tuple((float(f"{x:.{DIGITS}g}"), float(f"{y:.{DIGITS}g}")) for x, y in found)
 
 
 def _histogram(pairs: Sequence[tuple[Array, Array]]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
-from bnfold.verification.precision import FLOATS
+from bnfold.verification.precision import FLOATS, Array
 
 _FINFO: Any = ml_dtypes.finfo
 
@@ -16,11 +16,14 @@ def count_subnormals(model: ir.Model) -> int:
     total = 0
     for value in model.graph.initializers.values():
         tensor = value.const_value
-        if tensor is None or not tensor.dtype.is_floating_point() or tensor.dtype.numpy() not in FLOATS:
-            continue
-        array = tensor.numpy()
-        size = np.abs(array)
-        with np.errstate(invalid="ignore"):  # bfloat16 warns where it compares NaN
-            below = np.count_nonzero(size < _FINFO(array.dtype).smallest_normal)
-        total += int(below) - int(np.count_nonzero(size == 0))
+        if tensor is not None and tensor.dtype.is_floating_point() and tensor.dtype.numpy() in FLOATS:
+            total += subnormals(tensor.numpy())
     return total
+
+
+def subnormals(array: Array) -> int:
+    """How many of some floats are subnormal."""
+    size = np.abs(array)
+    with np.errstate(invalid="ignore"):  # bfloat16 warns where it compares NaN
+        below = np.count_nonzero(size < _FINFO(array.dtype).smallest_normal)
+    return int(below) - int(np.count_nonzero(size == 0))
