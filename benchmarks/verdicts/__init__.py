@@ -1,0 +1,1 @@
+"""How often a verdict of `bnfold bench` is wrong."""
