@@ -1,9 +1,10 @@
 VENV := .venv
 PYTHON := python3
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 MODELS := resnet20_digits resnet20v2_digits
 
-.PHONY: help demo test fuzz clean
+.PHONY: help demo test fuzz bench clean
 
 help: ## print this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,5 +29,14 @@ test: $(VENV)/ready ## run the tests
 fuzz: $(VENV)/ready ## give thousands of damaged files to the command
 	$(BIN)/python -m tests.fuzz --record build/fuzz/results.json
 
+$(BENCH)/ready: pyproject.toml constraints.txt benchmarks/rivals/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/rivals/requirements.txt -e .
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --no-deps rapidocr-onnxruntime==1.4.4
+	touch $@
+
+bench: $(BENCH)/ready ## compare with every other tool (5 GB to install, half an hour to run)
+	$(BENCH)/bin/python -m benchmarks.rivals
+
 clean: ## remove what demo and test made
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(BENCH) build dist

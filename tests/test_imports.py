@@ -47,3 +47,16 @@ def test_sympy_waits_for_its_first_use() -> None:
 
 def test_a_verdict_imports_no_interpreter() -> None:
     assert "onnx" not in imported_by("import bnfold.verification.verdict")
+
+
+def test_shapes_that_only_onnxruntime_infers_need_no_torch() -> None:
+    """Those of an operator of its own, at which the inference of onnx gives up."""
+    code = """
+import onnx, onnx_ir as ir
+from bnfold.graph.shapes import infer_shapes
+text = '''<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+g (float[2, 3] x) => (float[2, 3] z) { y = com.microsoft.Gelu(x)  z = Relu(y) }'''
+shape = infer_shapes(ir.from_proto(onnx.parser.parse_model(text)))["y"].shape
+assert shape == (2, 3), shape
+"""
+    assert not {"torch", "onnxruntime"} & imported_by(code)

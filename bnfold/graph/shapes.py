@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -63,16 +67,15 @@ def _exact(model: ir.Model, value: ir.Value) -> Computed | None:
 
 
 def _symbolic(proto: onnx.ModelProto) -> dict[str, Known]:
-    from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
-
-    logger = logging.getLogger("onnxruntime.tools.symbolic_shape_infer")
+    module = _symbolic_shape_infer()
+    logger = logging.getLogger(module.__name__)
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
         if any(opset.domain == "" and opset.version < _SYMBOLIC_SINCE for opset in proto.opset_import):
             return {}
         # These are the lines of its own `infer_shapes`, which leaves a file in the working directory where it gives up.
-        inference, complete = SymbolicShapeInference(_LARGEST_EXTENT, True, False, 0), False
+        inference, complete = module.SymbolicShapeInference(_LARGEST_EXTENT, True, False, 0), False
         inference._preprocess(proto)
         while inference.run_:
             complete = inference._infer_impl()
@@ -82,6 +85,21 @@ def _symbolic(proto: onnx.ModelProto) -> dict[str, Known]:
         return {}
     finally:
         logger.setLevel(level)
+
+
+@cache
+def _symbolic_shape_infer() -> Any:
+    """ONNX Runtime's module alone: its package would import torch where that is installed, which takes seconds."""
+    package = find_spec("onnxruntime")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    path = Path(*package.submodule_search_locations, "tools", "symbolic_shape_infer.py")
+    spec = spec_from_file_location("onnxruntime.tools.symbolic_shape_infer", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _known(graph: onnx.GraphProto) -> dict[str, Known]:

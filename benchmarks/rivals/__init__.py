@@ -1,0 +1,1 @@
+"""bnfold beside every other tool that simplifies trained networks, on the same files."""
