@@ -105,8 +105,9 @@ def fold(
 
     Args:
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
-        example_inputs: a tensor, or a tuple of tensors, that an `nn.Module` takes, batch first. With it and without
-            `output` the result is an `nn.Module`; of the other arguments only `merge` and `objective` then matter.
+        example_inputs: a tensor, a tuple of tensors, or a dict of them by argument, that an `nn.Module` takes, batch
+            first. With it and without `output` the result is an `nn.Module`; of the other arguments only `merge` and
+            `objective` then matter.
         output: the ONNX file to write, or, of a PyTorch model, the exported program (.pt2) or weights (.safetensors)
             that `bnfold.load` reads; these are proved in PyTorch, and what only ONNX has a use for is refused. None
             returns the model only.

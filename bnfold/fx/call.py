@@ -78,12 +78,14 @@ class Call:
         node: the call.
         module: the module called, None for functions and methods.
         scope: path of the module that the call is made in; that of the module called, if one is.
+        stored: the type of the module's parameters, where `module` is a copy in float64.
     """
 
     lift: Lift
     node: fx.Node
     module: nn.Module | None
     scope: str
+    stored: torch.dtype | None = None
 
     def raw(self, position: int, name: str, default: Any = None) -> Any:
         """An argument as it stands in the graph."""
@@ -126,7 +128,9 @@ class Call:
             return None
         array = value.detach().cpu()
         array = (array.double() if array.is_floating_point() else array).numpy()
-        return Tensor(f"{self.scope}.{name}", array.shape, value.is_floating_point(), Value(array, value.dtype))
+        return Tensor(
+            f"{self.scope}.{name}", array.shape, value.is_floating_point(), Value(array, self.stored or value.dtype)
+        )
 
     def setting(self, name: str) -> Any:
         """An attribute of the module called."""

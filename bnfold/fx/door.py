@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 from bnfold.errors import SourceError, UsageError
 from bnfold.fx.fold import fold_module, module_difference
 from bnfold.fx.lift import lift
-from bnfold.fx.trace import tensors
+from bnfold.fx.trace import in_eval_mode, mapped, tensors, unwrapped
 from bnfold.gauge.rules.affine import elements
 from bnfold.network import Network
 from bnfold.plan import Objective
@@ -34,7 +34,8 @@ def fold_in_torch(
 
     Args:
         module: any `nn.Module` that torch.fx traces; it is not changed.
-        example_inputs: a tensor or a tuple of tensors that its forward takes, batch first.
+        example_inputs: a tensor, a tuple of tensors, or a dict of them by the names of its arguments, that its forward
+            takes, batch first.
         merge: make one layer of linear operators that branch and meet, or follow each other.
         objective: what the fold is for.
 
@@ -44,6 +45,7 @@ def fold_in_torch(
         UsageError: it does not take these inputs.
     """
     inputs = _as_tuple(module, example_inputs)
+    module = unwrapped(module)
     folded, plan = fold_module(module, inputs, merge=merge, objective=objective)
     exact, _ = fold_module(module, inputs, merge=merge, objective=objective, exact=True)
     removed = [decision for decision in plan.decisions if decision.removed]
@@ -78,7 +80,25 @@ def _as_tuple(module: Any, example_inputs: Any) -> tuple[Any, ...]:
         raise UsageError(f"{example_inputs} is no example input; name the file to write as `output=`.")
     if not isinstance(module, nn.Module):
         raise SourceError(f"Example inputs go with an nn.Module, not with a {type(module).__name__}.")
+    if isinstance(example_inputs, Mapping):
+        return _positional(module, example_inputs)
     return tuple(example_inputs) if isinstance(example_inputs, tuple | list) else (example_inputs,)
+
+
+def _positional(module: nn.Module, given: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Inputs by name, in the order of the arguments of forward; a dict with other keys is one input."""
+    places = inspect.signature(module.forward).parameters
+    if not given.keys() <= places.keys():
+        return (given,)
+    last = max((list(places).index(name) for name in given), default=-1)
+    inputs = []
+    for name, place in list(places.items())[: last + 1]:
+        if place.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            raise UsageError(f"A folded module takes its inputs by position, and {name} has none; wrap the module.")
+        if name not in given and place.default is inspect.Parameter.empty:
+            raise UsageError(f"The example inputs lack {name}, which forward needs.")
+        inputs.append(given.get(name, place.default))
+    return tuple(inputs)
 
 
 def _counts(network: Network) -> tuple[int, int]:
@@ -104,24 +124,19 @@ def _prove(module: nn.Module, exact: nn.Module, folded: nn.Module, inputs: Seque
 
 def _like(inputs: Sequence[Any], seed: int) -> tuple[Any, ...]:
     generator = torch.Generator().manual_seed(seed)
-    return tuple(
-        torch.randn(value.shape, generator=generator).to(value)
-        if isinstance(value, torch.Tensor) and value.is_floating_point()
-        else value
-        for value in inputs
-    )
+
+    def drawn(value: torch.Tensor) -> torch.Tensor:
+        return torch.randn(value.shape, generator=generator).to(value) if value.is_floating_point() else value
+
+    return tuple(mapped(drawn, list(inputs)))
 
 
 def _own_error(reference: nn.Module, module: nn.Module, inputs: Sequence[Any]) -> float:
     """How far a module, in its own dtype, is from the reference in float64."""
-    modes = [part.training for part in module.modules()]
-    module.eval()
-    try:
-        with torch.no_grad():
-            found = tensors(module(*inputs))
-    finally:
-        for part, training in zip(module.modules(), modes, strict=True):
-            part.training = training
+    twin = in_eval_mode(module)
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        found = tensors(twin(*inputs))
     return module_difference(reference, _Constant(found), inputs)
 
 

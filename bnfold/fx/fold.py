@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import fx, nn
 
-from bnfold.fx.lift import lift
+from bnfold.fx.lift import lift, lift_like
 from bnfold.fx.lower import lower
 from bnfold.fx.memory import remember
 from bnfold.fx.merge import merge_layers
-from bnfold.fx.trace import tensors
+from bnfold.fx.trace import in_eval_mode, mapped, tensors
+from bnfold.fx.wide import Wide
 from bnfold.in_range import merge_in_range, solve_in_range
 from bnfold.merge.stage import kept_apart, with_merges
 from bnfold.plan import Objective, Plan
@@ -49,8 +49,8 @@ def fold_module(
         result = lower(lifted, plan, exact=True) if exact else folded
         remember(result, plan.remembered)
         return result, plan
-    truth = lift(lower(lifted, plan, exact=True), [_widened(value) for value in example_inputs])
     stored = lift(folded, example_inputs)
+    truth = lift_like(stored, lower(lifted, plan, exact=True))
     merging, merged = merge_in_range(
         truth.network, kept_apart(plan), lambda merging: merge_layers(truth, stored, merging)
     )
@@ -77,15 +77,14 @@ def module_difference(reference: nn.Module, candidate: nn.Module, inputs: Sequen
 
 
 def _run(module: nn.Module, inputs: Sequence[Any]) -> Any:
-    wide = copy.deepcopy(module).eval().double()
-    with torch.no_grad():
-        return wide(*(_widened(value) for value in inputs))
+    wide = in_eval_mode(module).double()
+    with torch.no_grad(), Wide(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        return wide(*mapped(_widened, list(inputs)))
 
 
-def _widened(value: Any) -> Any:
-    if not isinstance(value, torch.Tensor):
-        return value
-    return value.double() if value.is_floating_point() else value.clone()
+def _widened(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.double() if tensor.is_floating_point() else tensor.clone()
 
 
 def _relative(reference: torch.Tensor, candidate: torch.Tensor) -> float:

@@ -53,6 +53,8 @@ def _redirect(node: fx.Node, order: Mapping[fx.Node, int], seen: Probe) -> None:
         if order[user] > order[node]:
             user.replace_input_with(target, node)
     for other, group in seen.memory.items():
+        if group == seen.memory[node] and other.op == "get_attr":
+            raise SourceError(f"The module changes its own attribute {other.target} whenever it runs; {ADVICE}.")
         if other is node or group != seen.memory[node] or order[other] > order[node]:
             continue
         if any(order[user] > order[node] for user in other.users):

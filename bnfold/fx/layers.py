@@ -206,6 +206,26 @@ def batch_norm_module(call: Call) -> None:
     _batch_norm(call, parameters, OWN, float(call.setting("eps")), training=training)
 
 
+def instance_norm_module(count: int) -> Callable[[Call], None]:
+    """nn.InstanceNorm1d, 2d, 3d: with running statistics, in eval mode, what a batch normalization does."""
+
+    def read(call: Call) -> None:
+        if call.setting("running_mean") is None or call.rank() != count + 2:
+            raise OpaqueError("it normalizes by the statistics of each sample, or the input has no batch axis")
+        batch_norm_module(call)
+
+    return read
+
+
+def instance_norm_function(call: Call) -> None:
+    """F.instance_norm with statistics of its own."""
+    if call.static(5, "use_input_stats", True) or call.raw(1, "running_mean") is None:
+        raise OpaqueError("it normalizes by the statistics of each sample")
+    slots = {1: Slot("weight", 3), 2: Slot("bias", 4), 3: Slot("running_mean", 1), 4: Slot("running_var", 2)}
+    parameters = [call.tensor(slots[index].position, slots[index].name) for index in (1, 2, 3, 4)]
+    _batch_norm(call, parameters, slots, float(call.static(7, "eps", 1e-5)), training=False)
+
+
 def batch_norm_function(call: Call) -> None:
     """F.batch_norm, and torch.batch_norm, which orders its arguments differently."""
     if call.node.target is F.batch_norm:
@@ -244,6 +264,9 @@ MODULES: dict[type[nn.Module], Reader] = {
     **dict.fromkeys((nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d), conv_transpose_module),
     nn.Linear: linear_module,
     **dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm), batch_norm_module),
+    nn.InstanceNorm1d: instance_norm_module(1),
+    nn.InstanceNorm2d: instance_norm_module(2),
+    nn.InstanceNorm3d: instance_norm_module(3),
 }
 FUNCTIONS: dict[Callable[..., object], Reader] = {
     **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d), conv_function),
@@ -252,5 +275,6 @@ FUNCTIONS: dict[Callable[..., object], Reader] = {
     torch.addmm: addmm,
     **dict.fromkeys((torch.matmul, torch.mm, operator.matmul), matmul),
     **dict.fromkeys((F.batch_norm, torch.batch_norm), batch_norm_function),
+    F.instance_norm: instance_norm_function,
 }
 METHODS: dict[str, Reader] = {"matmul": matmul, "mm": matmul, "addmm": addmm}

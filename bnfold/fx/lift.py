@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import operator
 from collections import Counter
@@ -18,14 +17,15 @@ from bnfold.fx import aten
 from bnfold.fx.call import Call, Site, Slot, Value
 from bnfold.fx.inplace import without_writes
 from bnfold.fx.memory import names_of, recall
-from bnfold.fx.probe import NUMPY, Fact, Probe, probe
+from bnfold.fx.probe import NUMPY, VARIES, Fact, Probe, probe
+from bnfold.fx.reparametrized import is_observed, is_reparametrized, plain
 from bnfold.fx.table import FOREIGN, FUNCTIONS, METHODS, MODULES
-from bnfold.fx.trace import attribute, trace
+from bnfold.fx.trace import attribute, copied, in_eval_mode, trace, unwrapped
+from bnfold.fx.tracer import READS_ONLY_SHAPES, SHAPE_ATTRIBUTES
+from bnfold.fx.wide import Wide
 from bnfold.network import Network, Node, OpaqueError, Tensor
 from bnfold.plan import Reason
 
-READS_ONLY_SHAPES = frozenset({"size", "dim", "ndimension", "numel", "nelement", "is_floating_point", "stride"})
-SHAPE_ATTRIBUTES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "requires_grad", "itemsize"})
 LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "BatchNormalization"})
 
 
@@ -58,9 +58,21 @@ def lift(module: nn.Module, inputs: Sequence[Any]) -> Lifted:
         SourceError: torch.fx cannot trace it, or the trace does not compute the same.
         UsageError: it does not take these inputs.
     """
-    graph_module = trace(module, len(inputs))
+    module = unwrapped(module)
+    graph_module = trace(module, inputs)
     kept = recall(module, graph_module.graph)
-    seen = probe(graph_module, copy.deepcopy(module).eval(), inputs)
+    return _lifted(graph_module, probe(graph_module, in_eval_mode(module), inputs), kept)
+
+
+def lift_like(stored: Lifted, exact: nn.Module) -> Lifted:
+    """The facts of the same module with unrounded parameters, whose values have the types of those that are stored."""
+    graph_module = trace(exact, [value for node, value in stored.seen.values.items() if node.op == "placeholder"])
+    same = dict(zip(stored.graph_module.graph.nodes, graph_module.graph.nodes, strict=True))
+    seen = Probe({same[node]: value for node, value in stored.seen.values.items() if node in same})
+    return _lifted(graph_module, seen, recall(exact, graph_module.graph))
+
+
+def _lifted(graph_module: fx.GraphModule, seen: Probe, kept: Mapping[str, Reason]) -> Lifted:
     without_writes(graph_module, seen)
     builder = Lift(graph_module, seen)
     builder.walk()
@@ -164,7 +176,12 @@ class Lift:
 
     def _read(self, node: fx.Node) -> None:
         module = attribute(self.graph_module, str(node.target)) if node.op == "call_module" else None
-        call = Call(self, node, module, str(node.target) if module is not None else _scope(node) or _owner(node))
+        stored = None
+        if module is not None and is_reparametrized(module):
+            stored = next(module.parameters()).dtype
+            module = plain(copied(module).double())
+        scope = str(node.target) if module is not None else _scope(node) or _owner(node)
+        call = Call(self, node, module, scope, stored)
         if _moves_nothing(node, self.seen):
             return
         read = _reader(node, module)
@@ -187,7 +204,9 @@ class Lift:
             self._constants[node] = _widened(attribute(self.graph_module, str(node.target)).detach())
             return True
         sources = node.all_input_nodes
-        if node.op == "call_module" or not sources or any(source not in self._constants for source in sources):
+        if node.op == "call_module" or self._constants.keys().isdisjoint(sources):
+            return False
+        if not all(source in self._constants or _is_settled(self.seen.values[source]) for source in sources):
             return False
         values = [self._evaluated(node) for _ in range(2)]
         if values[0] is None or values[1] is None or not torch.equal(values[0], values[1]):
@@ -196,10 +215,12 @@ class Lift:
         return True
 
     def _evaluated(self, node: fx.Node) -> torch.Tensor | None:
-        args, kwargs = fx.node.map_arg((node.args, node.kwargs), self._constants.__getitem__)
+        args, kwargs = fx.node.map_arg(
+            (node.args, node.kwargs), lambda source: self._constants.get(source, self.seen.values[source])
+        )
         target: Any = node.target
         try:
-            with torch.no_grad(), torch.random.fork_rng():
+            with torch.no_grad(), torch.random.fork_rng(), Wide():
                 if node.op == "call_method":
                     value = getattr(args[0], target)(*args[1:], **kwargs)
                 else:
@@ -223,6 +244,13 @@ def name_of(node: fx.Node, seen: Probe) -> str:
 
 def _widened(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def _is_settled(value: Any) -> bool:
+    """Whether a value is no tensor, holds none, and does not depend on the batch size."""
+    if isinstance(value, tuple | dict):
+        return all(map(_is_settled, value.values() if isinstance(value, dict) else value))
+    return value is not VARIES and not isinstance(value, Fact)
 
 
 def _scope(node: fx.Node) -> str:
@@ -263,8 +291,7 @@ def _reader(node: fx.Node, module: nn.Module | None) -> Callable[[Call], None] |
         path = f"{getattr(node.target, '__module__', '')}.{getattr(node.target, '__name__', '')}"
         known = FOREIGN.get(path) or aten.reader(node.target)
         return known or (FUNCTIONS.get(node.target) if callable(node.target) else None)
-    hooked = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
-    return None if hooked else MODULES.get(type(module))
+    return None if is_observed(module) else MODULES.get(type(module))
 
 
 def _target_name(node: fx.Node, module: nn.Module | None) -> str:

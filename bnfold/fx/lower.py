@@ -16,6 +16,7 @@ from bnfold.fx.call import Site, Slot
 from bnfold.fx.lift import Lifted
 from bnfold.fx.memory import name_call
 from bnfold.fx.probe import NUMPY, Fact
+from bnfold.fx.reparametrized import plain
 from bnfold.fx.steps import STEPS
 from bnfold.fx.trace import attribute
 from bnfold.network import Node
@@ -87,13 +88,15 @@ class _Editor:
         """The call gets a module of its own, so that no other reader of the old one sees a change."""
         call = self._twins[site.node]
         path = str(call.target)
-        module = copy.deepcopy(attribute(self._twin, path))
+        module: Any = plain(attribute(self._twin, path))
         like = next(tensor for tensor in module.state_dict().values() if tensor.is_floating_point())
         for index, array in constants.items():
             slot = site.slots[index]
             stored = self._stored(node, array.T if slot.transposed else array, like.dtype, like.device)
             if slot.name in ("weight", "bias"):
-                setattr(module, slot.name, nn.Parameter(stored, requires_grad=_trains(module)))
+                old = module._parameters.get(slot.name)
+                trains = _trains(module) if old is None else old.requires_grad
+                setattr(module, slot.name, nn.Parameter(stored, requires_grad=trains))
             else:
                 setattr(module, slot.name, stored)
         if node.op == "BatchNormalization":

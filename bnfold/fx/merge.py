@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -46,7 +46,13 @@ def merge_layers(truth: Lifted, stored: Lifted, plan: MergePlan, *, exact: bool 
         fact = base.seen.values[facts[last]]
         assert isinstance(fact, Fact)
         numbers = {index: constant.numpy() for index, constant in merged_constants(truth.network, merge).items()}
-        made = _layer(merge, numbers, None if exact else fact.dtype, fact.device, _trains(twin))
+        made = _layer(
+            merge,
+            numbers,
+            None if exact else fact.dtype,
+            fact.device,
+            _trains(twin, [twins[truth.sites[name].node] for name in merge.nodes]),
+        )
         path = _free(twin, str(host.target) if host.op == "call_module" else f"{host.name}_merged")
         twin.add_submodule(path, made)
         with twin.graph.inserting_after(twins[last]):
@@ -124,5 +130,10 @@ def _exists(twin: fx.GraphModule, path: str) -> bool:
     return True
 
 
-def _trains(module: nn.Module) -> bool:
-    return any(parameter.requires_grad for parameter in module.parameters())
+def _trains(twin: fx.GraphModule, calls: Sequence[fx.Node]) -> bool:
+    """Whether any parameter of the calls takes part in training."""
+    paths = [str(call.target) for call in calls if call.op == "call_module"]
+    paths += [str(node.target) for call in calls for node in call.all_input_nodes if node.op == "get_attr"]
+    held = [attribute(twin, path) for path in paths]
+    parameters = (list(part.parameters()) if isinstance(part, nn.Module) else [part] for part in held)
+    return any(parameter.requires_grad for part in parameters for parameter in part)

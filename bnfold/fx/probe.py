@@ -15,7 +15,8 @@ import torch
 from torch import fx, nn
 
 from bnfold.errors import SourceError, UsageError
-from bnfold.fx.trace import ADVICE, tensors
+from bnfold.fx.trace import ADVICE, items, mapped, tensors
+from bnfold.fx.tracer import longer
 from bnfold.network import Dim
 
 NUMPY: Mapping[torch.dtype, np.dtype[Any]] = {
@@ -74,12 +75,16 @@ def probe(graph_module: fx.GraphModule, module: nn.Module, inputs: Sequence[Any]
         torch.manual_seed(0)
         first = _Recorder(graph_module)
         found = first.run(*_copied(inputs))
+        name = type(module).__name__
+        if not tensors(wanted):
+            raise SourceError(f"{name} returns no tensor, so there is nothing to prove.")
+        if not any(tensor.numel() for tensor in tensors(wanted)):
+            raise UsageError("On these example inputs the model returns no element; give at least one sample.")
         if not _agree(wanted, found):
-            name = type(module).__name__
             raise SourceError(f"The torch.fx trace of {name} does not compute what the module does; {ADVICE}.")
         second = _Recorder(graph_module)
         try:
-            second.run(*(_longer(value) for value in inputs))
+            second.run(*(longer(value) for value in inputs))
         except Exception:  # a model that is written for one batch size is folded for that one
             second = first
     merged = {node: _merged(value, second.seen.values[node]) for node, value in first.seen.values.items()}
@@ -116,9 +121,11 @@ class _Recorder(fx.Interpreter):
 def _facts(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return Fact(tuple(value.shape), value.dtype, value.device)
-    if isinstance(value, dict):
-        return {key: _facts(item) for key, item in value.items()}
-    return tuple(map(_facts, value)) if isinstance(value, tuple | list) else value
+    within = items(value)
+    if within is None:
+        return value
+    facts = {key: _facts(item) for key, item in within}
+    return tuple(facts.values()) if isinstance(value, tuple | list) else facts
 
 
 def _merged(a: Any, b: Any) -> Any:
@@ -136,14 +143,8 @@ def _merged(a: Any, b: Any) -> Any:
 
 def _copied(inputs: Sequence[Any]) -> list[Any]:
     """Inputs that the module may write into."""
-    return [value.detach().clone() if isinstance(value, torch.Tensor) else value for value in inputs]
-
-
-def _longer(value: Any) -> Any:
-    """One more sample along axis 0."""
-    if not isinstance(value, torch.Tensor) or not value.ndim:
-        return value
-    return torch.cat([value.detach(), value.detach()[:1]])
+    copies: list[Any] = mapped(lambda value: value.detach().clone(), list(inputs))
+    return copies
 
 
 def _agree(wanted: Any, found: Any) -> bool:

@@ -4,72 +4,107 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from bnfold.errors import SourceError
+from bnfold.fx.tracer import Tracer
 
 ADVICE = "export it with torch.onnx.export and fold the ONNX model"
 
 
-def trace(module: nn.Module, given: int) -> fx.GraphModule:
+def trace(module: nn.Module, given: Sequence[Any]) -> fx.GraphModule:
     """Trace an independent copy of `module` in eval mode.
 
     Args:
         module: any module; it is not changed.
-        given: how many positional inputs it is called with; the others keep their defaults, as far as these are
-            numbers, strings or None.
+        given: the positional inputs that it is called with; the others keep their defaults, as far as these are
+            numbers, strings or None. What the shapes and types of the inputs decide, and inputs that are true, false,
+            a string or None, is decided for good.
 
     Raises:
         SourceError: it is no module, or torch.fx cannot trace it.
     """
     if not isinstance(module, nn.Module):
         raise SourceError(f"A {type(module).__name__} is no nn.Module; give a module.")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise SourceError("A TorchScript module has no Python code that torch.fx could trace; fold it to an ONNX file.")
     name = type(module).__name__
+    twin = in_eval_mode(module)
+    tracer = Tracer(given)
     try:
-        twin = copy.deepcopy(module).eval()
-    except Exception as error:
-        raise SourceError(f"{name} cannot be copied ({_first_line(error)}); {ADVICE}.") from None
-    tracer = _Tracer()
-    try:
-        graph = tracer.trace(twin, _defaults(twin, given))
+        graph = tracer.trace(twin, _settled(twin, given))
     except Exception as error:
         place = f"{name}.{tracer.stuck}" if tracer.stuck else name
         raise SourceError(f"torch.fx cannot trace {place} ({_first_line(error)}); {ADVICE}.") from None
+    _refuse_changed_attributes(twin)
     graph._tracer_cls = None  # a saved result must not need this package
     return fx.GraphModule(twin, graph, name)
 
 
-class _Tracer(fx.Tracer):
-    # Otherwise arithmetic on buffers would be evaluated while tracing, in the stored precision.
-    proxy_buffer_attributes = True
-
-    def __init__(self) -> None:
-        super().__init__(param_shapes_constant=True)
-        self.stuck = ""
-
-    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
-        self.param_shapes_constant = isinstance(attr_val, nn.Parameter)  # torch.fx has this for parameters only
-        return super().getattr(attr, attr_val, parameter_proxy_cache)
-
-    def call_module(
-        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        try:
-            return super().call_module(m, forward, args, kwargs)
-        except Exception:
-            self.stuck = self.stuck or self.path_of_module(m)
-            raise
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module itself, where torch.compile or data parallelism have put another around it."""
+    while True:
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif isinstance(inner := getattr(module, "_orig_mod", None), nn.Module):
+            module = inner
+        else:
+            return module
 
 
-def _defaults(module: nn.Module, given: int) -> dict[str, Any]:
-    """Optional inputs that nobody gives and that control flow may depend on, by name."""
-    parameters = list(inspect.signature(type(module).forward).parameters.values())[1 + given :]
+def in_eval_mode(module: nn.Module) -> nn.Module:
+    """A copy of a module, in eval mode.
+
+    Raises:
+        SourceError: it cannot be copied, or has lazy layers that have no parameters yet.
+    """
+    name = type(module).__name__
+    for path, part in module.named_modules():
+        held = (*part._parameters.values(), *part._buffers.values())
+        if any(isinstance(tensor, UninitializedParameter | UninitializedBuffer) for tensor in held):
+            raise SourceError(f"{name} has lazy layers that have seen no input yet, such as {path}; run it once first.")
+    try:
+        twin = copied(module)
+    except Exception as error:
+        raise SourceError(f"{name} cannot be copied ({_first_line(error)}); {ADVICE}.") from None
+    try:
+        return twin.eval()
+    except NotImplementedError:  # an exported program has one mode only
+        return twin
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """A deep copy; tensors that were computed, as pruning and weight_norm leave them behind, are constants in it."""
+    computed = (value for part in module.modules() for value in vars(part).values() if isinstance(value, torch.Tensor))
+    return copy.deepcopy(module, {id(value): value.detach().clone() for value in computed if not value.is_leaf})
+
+
+def _settled(module: nn.Module, given: Sequence[Any]) -> dict[str, Any]:
+    """Inputs that control flow may depend on: optional ones that nobody gives, and switches; by name."""
+    parameters = list(inspect.signature(type(module).forward).parameters.values())[1:]
     plain = (bool, int, float, str, type(None))
-    return {parameter.name: parameter.default for parameter in parameters if isinstance(parameter.default, plain)}
+    left_out = {p.name: p.default for p in parameters[len(given) :] if isinstance(p.default, plain)}
+    positional = [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_POSITIONAL]
+    switches = {
+        name: value
+        for name, value in zip(positional, given, strict=False)
+        if isinstance(value, bool | str | type(None))
+    }
+    return {**switches, **left_out}
+
+
+def _refuse_changed_attributes(module: nn.Module) -> None:
+    for path, part in module.named_modules():
+        for name, value in (*vars(part).items(), *part._buffers.items()):
+            if isinstance(value, fx.Proxy):
+                where = f"{path}.{name}" if path else name
+                raise SourceError(f"The module changes its own attribute {where} whenever it runs; {ADVICE}.")
 
 
 def _first_line(error: Exception) -> str:
@@ -84,12 +119,28 @@ def attribute(module: nn.Module, path: str) -> Any:
     return value
 
 
+def items(value: Any) -> list[tuple[Any, Any]] | None:
+    """Keys and values of a tuple, list, dict or instance of a dataclass; None for anything else."""
+    if isinstance(value, dict):
+        return list(value.items())
+    if isinstance(value, tuple | list):
+        return list(enumerate(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return [(field.name, getattr(value, field.name)) for field in fields(value)]
+    return None
+
+
+def mapped(function: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:
+    """An input with every tensor replaced, in a tuple, list or dict as well."""
+    if isinstance(value, dict):
+        return {key: mapped(function, item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(mapped(function, item) for item in value)
+    return function(value) if isinstance(value, torch.Tensor) else value
+
+
 def tensors(value: Any) -> list[torch.Tensor]:
-    """All tensors in a nest of tuples, lists and dicts, in order."""
+    """All tensors in a nest of tuples, lists, dicts and dataclasses, in order."""
     if isinstance(value, torch.Tensor):
         return [value]
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, tuple | list):
-        return []
-    return [tensor for item in value for tensor in tensors(item)]
+    return [tensor for _, item in items(value) or () for tensor in tensors(item)]
