@@ -283,5 +283,222 @@ def stretched_channels(net):
     return net.conv(x, 2, pads=VALID)
 
 
+@detector
+def output_scaled(net):
+    return net.node("Mul", net.input(1, 4, 4, 4), per_channel(net))
+
+
+@detector
+def output_shifted(net):
+    return net.node("Add", net.input(1, 4, 4, 4), per_channel(net))
+
+
+@detector
+def opaque_scaled(net):
+    return net.node("Sigmoid", net.node("Mul", net.input(1, 4, 4, 4), per_channel(net)))
+
+
+@detector
+def opaque_shifted(net):
+    return net.node("Sigmoid", net.node("Add", net.input(1, 4, 4, 4), per_channel(net)))
+
+
+def scaled_stream(net: Net, x: str, scale) -> str:
+    """A stream with two terms in units of their own, so that a scale before it stays and a shift goes through."""
+    total = net.node("Add", scale(x), net.node("Sigmoid", net.input(1, 4, 4, 4, name="z")))
+    return net.conv(total, 2, pads=VALID)
+
+
+@detector
+def kept_mul_passes_a_shift(net):
+    x = net.node("Add", net.node("Sigmoid", net.input(1, 4, 4, 4)), per_channel(net))
+    return scaled_stream(net, x, lambda y: net.node("Mul", y, per_channel(net)))
+
+
+@detector
+def kept_div_passes_a_shift(net):
+    x = net.node("Add", net.node("Sigmoid", net.input(1, 4, 4, 4)), per_channel(net))
+    return scaled_stream(net, x, lambda y: net.node("Div", y, per_channel(net)))
+
+
+def shifted_in_padding(net: Net, shift) -> str:
+    """The shift stays because of the padding, and the scale before it goes through."""
+    x = net.node("Mul", net.node("Sigmoid", net.input(1, 4, 4, 4)), per_channel(net))
+    return net.conv(shift(x), 2)
+
+
+@detector
+def kept_add_passes_a_scale(net):
+    return shifted_in_padding(net, lambda x: net.node("Add", x, per_channel(net)))
+
+
+@detector
+def kept_sub_passes_a_scale(net):
+    return shifted_in_padding(net, lambda x: net.node("Sub", x, per_channel(net)))
+
+
+def columns(net: Net, op: str = "Add") -> str:
+    """Something of its own in every column."""
+    return net.node(op, net.input(2, 4, 4, 4), net.random.uniform(0.5, 2, (4,)))
+
+
+@detector
+def columns_shifted(net):
+    return net.conv(columns(net), 4, pads=VALID)
+
+
+@detector
+def shifted_columns_pooled(net):
+    return net.conv(net.node("AveragePool", columns(net), kernel_shape=[1, 2]), 4, pads=VALID)
+
+
+@detector
+def averaged_over_shifted_columns(net):
+    return net.linear(net.node("ReduceMean", columns(net), axes=[2, 3], keepdims=0), 4)
+
+
+@detector
+def rows_shifted(net):
+    return net.linear(net.node("Add", net.input(4, 3), net.random.uniform(0.5, 2, (4, 1))), 4)
+
+
+@detector
+def tokens_shifted(net):
+    x = net.node("Add", net.input(1, 4, 3), net.random.uniform(0.5, 2, (4, 1)))
+    return net.node("Add", net.node("MatMul", x, net.normal(3, 3)), net.random.normal(size=3))
+
+
+@detector
+def normalized_columns(net):
+    return net.node("Sigmoid", net.bn(columns(net, "Mul")))
+
+
+@detector
+def normalized_shifted_columns(net):
+    return net.node("Sigmoid", net.bn(columns(net)))
+
+
+@detector
+def rearranged_columns(net):
+    return net.conv(net.node("SpaceToDepth", columns(net, "Mul"), blocksize=2), 2, 1)
+
+
+@detector
+def rearranged_shifted_columns(net):
+    return net.conv(net.node("SpaceToDepth", columns(net), blocksize=2), 2, 1)
+
+
+@detector
+def contracted_columns(net):
+    """Nothing happens to the first column, so a rule that looks at that one alone sees nothing."""
+    x = net.node("Mul", net.input(2, 4, 4, 4), np.asarray([1.0, 2.0, 3.0, 4.0]))
+    return net.node("Sigmoid", net.node("MatMul", x, net.node("Sigmoid", net.input(2, 4, 4, 4, name="z"))))
+
+
+@detector
+def contracted_shifted_columns(net):
+    x = net.node("Add", net.input(2, 4, 4, 4), np.asarray([0.0, 2.0, 3.0, 4.0]))
+    return net.node("Sigmoid", net.node("MatMul", x, net.node("Sigmoid", net.input(2, 4, 4, 4, name="z"))))
+
+
+@detector
+def maximum_shifted(net):
+    return net.node("Add", net.node("Max", *two(net)), per_channel(net))
+
+
+@detector
+def minimum_scaled(net):
+    return net.node("Mul", net.node("Min", *two(net)), per_channel(net))
+
+
+@detector
+def negated_scaled(net):
+    return net.node("Mul", net.node("Neg", plain(net)), per_channel(net))
+
+
+@detector
+def difference_scaled(net):
+    x = net.input(1, 4, 4, 4)
+    return net.relu(net.node("Mul", net.node("Sub", x, net.conv(x, 4)), per_channel(net)))
+
+
+@detector
+def joined_batches(net):
+    net.dynamic = True
+    return net.bn(net.node("Concat", *two(net), axis=0))
+
+
+@detector
+def summed_over_the_batch(net):
+    net.dynamic = True
+    x = net.node("Add", net.input(2, 4, 4, 4), per_channel(net))
+    return net.conv(net.node("ReduceSum", x, [0]), 4, pads=VALID)
+
+
+def quantized_conv(net: Net, x: str) -> str:
+    """A convolution whose weight is int8, with one scale per output channel."""
+    integers = net.random.integers(-100, 100, (4, net.channels(x), 1, 1)).astype(np.int8)
+    weight = net.node("DequantizeLinear", integers, net.random.uniform(0.01, 0.02, 4), axis=0)
+    return net.node("Conv", x, weight)
+
+
+@detector
+def quantized_scaled(net):
+    return quantized_conv(net, net.node("Mul", net.input(1, 4, 4, 4), per_channel(net)))
+
+
+@detector
+def quantized_negative(net):
+    return negative(net, quantized_conv(net, net.input(1, 4, 4, 4)))
+
+
+@detector
+def numbers_around(net):
+    x = net.node("Mul", net.input(2, 3, 4, 4), net.random.uniform(0.5, 2, (3, 1, 1)))
+    return net.conv(net.node("Pad", x, [0, 0, 1, 1, 0, 0, 1, 1], 0.7), 4, pads=VALID)
+
+
+def dead(net: Net, x: str) -> str:
+    """A batch normalization of which the first channel is a constant."""
+    return net.bn(x, gamma=np.asarray([0.0, *[1.5] * (net.channels(x) - 1)]))
+
+
+@detector
+def emptied(net):
+    """The filter of the dead channel becomes the constant."""
+    return net.node("Sigmoid", dead(net, plain(net)))
+
+
+@detector
+def dead_and_read(net):
+    x = plain(net)
+    return net.node("Concat", net.node("Sigmoid", dead(net, x)), net.node("Sigmoid", x), axis=1)
+
+
+@detector
+def blank(net):
+    """The constant goes into the bias of the next layer."""
+    return net.conv(dead(net, net.node("Sigmoid", net.input(1, 4, 4, 4))), 2, pads=VALID)
+
+
+@detector
+def blank_and_read(net):
+    x = dead(net, net.node("Sigmoid", net.input(1, 4, 4, 4)))
+    y = net.node("Add", net.conv(x, 4, pads=VALID, kernel=1), net.node("Relu", x))
+    return net.node("Sigmoid", y)
+
+
+@detector
+def blank_pooled(net):
+    x = dead(net, net.node("Sigmoid", net.input(1, 4, 4, 4)))
+    return net.conv(net.node("AveragePool", x, kernel_shape=[2, 2]), 2, pads=VALID)
+
+
+@detector
+def blank_in_padding(net):
+    x = net.node("Sigmoid", net.input(1, 4, 4, 4))
+    return net.conv(net.bn(x, gamma=np.asarray([0.0, 1, 1, 1]), mean=np.zeros(4), beta=np.asarray([0.5, 0, 0, 0])), 2)
+
+
 def plain_wide(net: Net) -> str:
     return net.conv(net.input(1, 3, 3, 3), 8)

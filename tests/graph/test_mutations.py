@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from bnfold.affine import Affine
-from bnfold.gauge import relaxed, rules
+from bnfold.gauge import relaxed, rules, settle
 from bnfold.gauge.requirements import Requirements
 from bnfold.gauge.rules import activation, affine, linear, movement, pooling
+from bnfold.gauge.search import Search
 from bnfold.gauge.units import Units
 from bnfold.network import Node
 from tests.graph.detectors import DETECTORS
@@ -23,7 +24,7 @@ def difference(name: str) -> float:
     y = DETECTORS[name](net)
     try:
         return disagreement(fold(net.model(y)), net.feeds())
-    except (AssertionError, ValueError):
+    except (AssertionError, ValueError, KeyError):
         return float("inf")
 
 
@@ -144,6 +145,7 @@ MUTATIONS = {
     "ReduceSum is a mean": ("ReduceSum", pooling.reduce_mean),
     "ReduceMean ignores columns": deaf("ReduceMean", "along"),
     "Pad ignores zeros": deaf("Pad", "no_shift"),
+    "Pad with a number pads with zeros": misread("Pad", lambda node: replace(node, inputs=node.inputs[:2])),
     "Pad is the identity": ("Pad", movement.identity),
     "Concat swaps": misread("Concat", lambda node: replace(node, inputs=node.inputs[::-1])),
     "Split swaps": misread("Split", lambda node: replace(node, outputs=node.outputs[::-1])),
@@ -199,3 +201,62 @@ def test_a_removal_with_the_wrong_scale(monkeypatch):
 
     monkeypatch.setattr(affine, "affine_of", wrong)
     assert difference("conv_bn") > 1e-6
+
+
+def empty_whatever_else_reads(monkeypatch):
+    monkeypatch.setattr(Search, "_owns_its_input", lambda *_: True)
+
+
+def blank_whatever_reads(monkeypatch):
+    right = Search._is_blank
+
+    def wrong(self, candidate):
+        readers = self.units.readers
+        self.units.readers = {}
+        try:
+            return right(self, candidate)
+        finally:
+            self.units.readers = readers
+
+    monkeypatch.setattr(Search, "_is_blank", wrong)
+
+
+def blank_without_its_equation(monkeypatch):
+    right = Requirements.twin
+
+    def wrong(self):
+        twin = right(self)
+        twin.shift = lambda *_: None
+        return twin
+
+    monkeypatch.setattr(Requirements, "twin", wrong)
+
+
+def blank_that_is_read(monkeypatch):
+    monkeypatch.setattr(settle, "replace", lambda unit, **_: unit)
+
+
+def emptied_channels_store_zero(monkeypatch):
+    right = settle._with_dead
+    monkeypatch.setattr(settle, "_with_dead", lambda *given: replace(right(*given), offset=np.zeros(())))
+
+
+def emptied_channels_are_not(monkeypatch):
+    monkeypatch.setattr(settle, "_with_dead", lambda candidate, x, y: x)
+
+
+DEAD = (
+    empty_whatever_else_reads,
+    blank_whatever_reads,
+    blank_without_its_equation,
+    blank_that_is_read,
+    emptied_channels_store_zero,
+    emptied_channels_are_not,
+)
+DEAD_DETECTORS = ("emptied", "dead_and_read", "blank", "blank_and_read", "blank_pooled", "blank_in_padding")
+
+
+@pytest.mark.parametrize("wrong", DEAD, ids=lambda wrong: wrong.__name__)
+def test_a_dead_channel_that_is_treated_wrongly(monkeypatch, wrong):
+    wrong(monkeypatch)
+    assert any(difference(name) > 1e-6 for name in DEAD_DETECTORS)
