@@ -29,6 +29,7 @@ from bnfold.verification.verdict import Verification, not_run
 from bnfold.withdraw import Withdrawn, until_proven
 
 if TYPE_CHECKING:
+    from bnfold.proof.checker import Proof
     from bnfold.verification import Preprocess, Settings
 
 PYTORCH = (".pt2", ".safetensors")
@@ -212,20 +213,19 @@ def fold(
             tell("solving")
             return fold_file(opened.path, how, store, withdrawn)
 
-        def prove(folded: Folded) -> Verification:
-            if not verify:
-                return not_run("Verification was switched off.")
-            return proving.verify(opened.path, folded, staged, inputs, settings, tell)
+        def prove(folded: Folded) -> tuple[Verification, Proof | None]:
+            if verify:
+                return proving.verify(opened.path, folded, staged, inputs, settings, tell)
+            proof = None if certificate is None else proving.proved(opened.path, staged, folded.certificate)
+            return not_run("Verification was switched off."), proof
 
-        folded, verification = until_proven(attempt, prove)
+        folded, verification, proof = until_proven(attempt, prove)
         if verify and given.witness is not None:
             verification = proving.with_witness(verification, given, given.witness)
         if verify and images is not None:
             verification = proving.with_images(verification, given.path, opened.path, images, inputs.batches[0])
         report = _report(opened, target, folded, how, verification, details=staged if details else None)
-        if verify or certificate is not None:
-            tell("checking every operator's equation")
-            report = replace(report, proof=proving.proved(opened.path, staged, folded.certificate))
+        report = replace(report, proof=proof)
         if verification.verdict == "different":
             raise FoldDiffersError(report)
         if simplify:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,8 +55,10 @@ def inputs_of(
 
 def verify(
     original: Path, folded: Folded, file: Path, inputs: Inputs, settings: Settings | None, tell: Progress
-) -> Verification:
-    """Run the original, the unrounded fold and its file on the inputs, and judge the differences.
+) -> tuple[Verification, Proof]:
+    """Run the original, the unrounded fold and its file on the inputs, and judge the differences; and the other proof.
+
+    The checker walks both graphs in a thread meanwhile. It has nothing in common with what is sampled but the files.
 
     Args:
         original: an ONNX file.
@@ -67,16 +70,21 @@ def verify(
     """
     from bnfold.verification import Settings, verify_fold
 
-    return verify_fold(
-        load(original),
-        unrounded(folded.model),
-        original,
-        file,
-        inputs.batches,
-        inputs.samples,
-        units=folded.plan.units,
-        settings=replace(settings or Settings(), progress=prefixed(tell, "verifying: ")),
-    )
+    with ThreadPoolExecutor(1) as pool:
+        checked = pool.submit(proved, original, file, folded.certificate)
+        verification = verify_fold(
+            load(original),
+            unrounded(folded.model),
+            original,
+            file,
+            inputs.batches,
+            inputs.samples,
+            units=folded.plan.units,
+            settings=replace(settings or Settings(), progress=prefixed(tell, "verifying: ")),
+        )
+        if not checked.done():
+            tell("checking every operator's equation")
+        return verification, checked.result()
 
 
 def with_witness(verification: Verification, given: Source, witness: Witness) -> Verification:

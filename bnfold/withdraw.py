@@ -23,26 +23,30 @@ class Attempt(Protocol):
 
 
 T = TypeVar("T", bound=Attempt)
+P = TypeVar("P")
 
 
-def until_proven(attempt: Callable[[Withdrawn], T], prove: Callable[[T], Verification]) -> tuple[T, Verification]:
+def until_proven(
+    attempt: Callable[[Withdrawn], T], prove: Callable[[T], tuple[Verification, P]]
+) -> tuple[T, Verification, P]:
     """The first attempt that is proven, or the last one made.
 
     Args:
         attempt: solves without the removals it is given, by node name, and carries the plan out.
-        prove: judges what was made.
+        prove: judges what was made, and may find more.
 
     Returns:
-        What was made, and its verification; sentences in front tell what was withdrawn on the way.
+        What was made, its verification, and what else was found; sentences in front of the verification tell what was
+        withdrawn on the way.
     """
     withdrawn: dict[str, Reason] = {}
     told: list[str] = []
     while True:
         made = attempt(withdrawn)
-        found = prove(made)
+        found, more = prove(made)
         guilty = suspects(made.plan, found) if len(told) < ROUNDS else {}
         if not guilty:
-            return made, replace(found, sentences=(*told, *found.sentences))
+            return made, replace(found, sentences=(*told, *found.sentences)), more
         withdrawn |= guilty
         told.append(_sentence(len(told) + 1, guilty, found))
 

@@ -95,10 +95,10 @@ def parse_preprocess(mean: str | None, std: str | None, size: str | None) -> Pre
     Raises:
         UsageError: an entry is not a list of numbers.
     """
-    from bnfold.verification import Preprocess
-
     if (mean, std, size) == (None, None, None):
         return None
+    from bnfold.verification import Preprocess
+
     extents = _numbers("--size", size or "0")
     if len(extents) > 2 or (size is not None and (min(extents) < 1 or any(n != int(n) for n in extents))):
         raise UsageError(f"--size {size} is not of the form 224 or 224,320.")

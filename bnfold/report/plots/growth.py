@@ -10,12 +10,13 @@ import numpy as np
 
 from bnfold.errors import UsageError
 from bnfold.report.plots.style import AFTER, BAD, BOUND, new_figure, quiet, save
-from bnfold.verification.trace import Site
 from bnfold.verification.verdict import Verification
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from bnfold.verification.trace import Site
 
 LOWEST = 1e-17
 """Smaller errors, and 0, are drawn at the foot of the picture."""
