@@ -29,7 +29,7 @@ from bnfold.verification.verdict import Verification, not_run
 from bnfold.withdraw import Withdrawn, until_proven
 
 if TYPE_CHECKING:
-    from bnfold.proof.checker import Proof
+    from bnfold.proof.result import Proof
     from bnfold.verification import Preprocess, Settings
 
 PYTORCH = (".pt2", ".safetensors")
