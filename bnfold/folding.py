@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.merge import apply_merges
 from bnfold.graph.prepare import prepare
 from bnfold.in_range import merge_in_range, solve_in_range
-from bnfold.layout.clean import clean_layout, close_ranks
+from bnfold.layout.clean import clean_layout, close_ranks, layout_operators
 from bnfold.merge.plan import Code, MergePlan
 from bnfold.merge.stage import kept_apart, with_merges
 from bnfold.plan import Objective, Plan
@@ -51,6 +52,7 @@ class Folded:
         model: the folded model.
         inlined: calls of model-local functions that were inlined.
         certificate: the claims of the proof for every input.
+        layout: how many operators that only move or name data were removed, by kind.
     """
 
     facts: Facts
@@ -58,6 +60,7 @@ class Folded:
     model: ir.Model
     inlined: int
     certificate: Certificate
+    layout: Mapping[str, int]
 
 
 def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn: Withdrawn | None = None) -> Folded:
@@ -71,6 +74,7 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
     """
     prepared = load(path, freeze_inputs=how.freeze_inputs)
     inlined = prepare(prepared)
+    layout = layout_operators(prepared)
     views = clean_layout(prepared) if how.merge else {}
     facts = read_facts(prepared)
 
@@ -93,7 +97,9 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
     written |= {value.name for value in folded.graph.inputs}
     left = {name: holder for name, holder in stored.items() if holder in written}
     certificate = issue(facts.network, plan, left, frozen, views)
-    return Folded(facts, with_merges(plan, merging), folded, inlined, certificate)
+    return Folded(
+        facts, with_merges(plan, merging), folded, inlined, certificate, _removed(layout, folded) if how.merge else {}
+    )
 
 
 def _merged(
@@ -109,6 +115,10 @@ def _merged(
         return merged
 
     return merge_in_range(facts.network, apart, attempt)
+
+
+def _removed(layout: Counter[str], folded: ir.Model) -> Mapping[str, int]:
+    return dict(sorted((layout - layout_operators(folded)).items()))
 
 
 def compute_constants(model: ir.Model) -> None:

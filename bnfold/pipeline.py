@@ -286,6 +286,7 @@ def _report(
         scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
         decisions=folded.plan.decisions,
         merging=folded.plan.merging,
+        layout=folded.layout,
         objective=how.objective,
         price=price_of(folded.facts.network, written.network),
         verification=verification,

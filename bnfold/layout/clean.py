@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import onnx_ir as ir
@@ -47,3 +48,10 @@ def close_ranks(model: ir.Model) -> Mapping[str, View]:
         remove_round_trips(model, infer_shapes(model), views)
         remove_unused(model)
     return views.result()
+
+
+def layout_operators(model: ir.Model) -> Counter[str]:
+    """How many operators of each kind in the main graph only move or name data."""
+    return Counter(
+        node.op_type for node in model.graph if node.op_type in CANDIDATES and node.domain in ("", "ai.onnx")
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ class FoldReport:
         benchmark: the latency, if it was measured.
         left_by_onnxruntime: affine operators that ONNX Runtime would itself leave of the original.
         merging: regions that became one linear operator, and what came close.
+        layout: operators removed that only move or name data, by kind.
         details: both graphs and their weights, if they were asked for.
         run: how the report came about, if a command made it.
     """
@@ -78,13 +80,14 @@ class FoldReport:
     benchmark: BenchResult | None = None
     left_by_onnxruntime: int | None = None
     merging: MergePlan = field(default_factory=MergePlan)
+    layout: Mapping[str, int] = field(default_factory=dict)
     details: Details | None = None
     run: Run | None = None
 
     @property
     def nothing_to_fold(self) -> bool:
-        """Whether the model has no affine operator at all, and nothing to merge."""
-        return not self.decisions and not self.merging.merges
+        """Whether the model has no affine operator at all, nothing to merge and no redundant layout operator."""
+        return not self.decisions and not self.merging.merges and not self.layout
 
     @property
     def differs(self) -> bool:
@@ -107,6 +110,7 @@ class FoldReport:
             "decisions": [decision.to_json() for decision in self.decisions],
             "merges": [merge.to_json() for merge in self.merging.merges],
             "near_misses": [miss.to_json() for miss in self.merging.near_misses],
+            "layout": dict(self.layout),
             "verification": self.verification.to_json(),
             "proof": None if self.proof is None else self.proof.to_json(),
         }

@@ -57,6 +57,9 @@ def _summary(report: FoldReport) -> Text:
     found = report.merging.merges
     if found:
         sentences.append(f"{sum(len(merge.nodes) for merge in found)} linear operators became {len(found)}")
+    if report.layout:
+        kinds = ", ".join(f"{count} {op}" for op, count in report.layout.items())
+        sentences.append(f"{sum(report.layout.values())} operators removed that only move or name data ({kinds})")
     return Text("; ".join(sentences) + ".\n", style="bold")
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import onnx
 import pytest
 
-from bnfold.pipeline import fold
+from bnfold.pipeline import fold, inspect
 from bnfold.proof.maps.affine import chain
 from bnfold.proof.reading.network import Network
+from bnfold.report.terminal import inspect_report
 from tests.networks import Net
 
 
@@ -77,6 +78,25 @@ def test_an_operator_in_between_that_stays_keeps_them(tmp_path):
     x = net.node("Reshape", net.input(2, 5, 4), [-1, 20])
     ops = folded(net, [net.node("Reshape", net.node("Softmax", x), [-1, 5, 4])], tmp_path)
     assert ops["Reshape"] == 2
+
+
+def test_the_report_counts_what_went(tmp_path):
+    net = Net()
+    x = net.node("Identity", as_rows(net, linear(net, net.input(2, 5, 4), 6)))
+    onnx.save(net.model(net.node("Tanh", x)), tmp_path / "model.onnx")
+    report = inspect(tmp_path / "model.onnx")
+    assert report.layout == {"Identity": 1, "Reshape": 2} == report.to_json()["layout"]
+    assert "3 operators removed that only move or name data (1 Identity, 2 Reshape)" in str(inspect_report(report)[-1])
+    assert inspect(tmp_path / "model.onnx", merge=False).layout == {}
+
+
+def test_a_model_with_nothing_but_layout_is_no_model_with_nothing_to_fold(tmp_path):
+    net = Net()
+    x = net.node("Transpose", net.node("Transpose", net.input(2, 3), perm=[1, 0]), perm=[1, 0])
+    onnx.save(net.model(net.relu(x)), tmp_path / "model.onnx")
+    report = inspect(tmp_path / "model.onnx")
+    assert not report.nothing_to_fold
+    assert "2 operators removed" in str(inspect_report(report)[-1])
 
 
 def test_an_output_keeps_its_name(tmp_path):
