@@ -1,6 +1,6 @@
 """Measure the solver, keep the numbers and draw them.
 
-python -m benchmarks.solver                       # everything; writes results.json and docs/images/solver_growth.svg
+python -m benchmarks.solver                       # everything; writes results.json, and picture and figures into docs
 python -m benchmarks.solver --norms 100 300       # a quick look that writes nothing
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.solver.chart import draw
 from benchmarks.solver.measure import resnet50, synthetic
 from benchmarks.solver.networks import CHANNELS, FAMILIES
+from benchmarks.solver.page import rewrite
 from bnfold.latency.environment import environment
 
 HERE = Path(__file__).parent
@@ -51,6 +52,7 @@ def main() -> None:
     }
     (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     draw(results, ROOT / "docs/images/solver_growth.svg")
+    rewrite(ROOT / "docs/how-it-works.md", results)
 
 
 if __name__ == "__main__":

@@ -52,10 +52,10 @@ class Requirements:
         magnitude: ArrayLike = 0.0,
     ) -> None:
         """T_y = offset + sum of coefficient * T over `terms`."""
-        coefficients, gauges = [part for part, _ in terms], [ids for _, ids in terms]
-        size, (right, error, *parts) = _flat(offset, magnitude, *coefficients, y, *gauges)
-        negated = [-part.astype(np.float64) for part in parts[: len(terms)]]
-        self._shifts.append(Statement(origin, size, parts[len(terms) :], (1.0, *negated), right, error))
+        negated = [np.negative(part, dtype=np.float64) for part, _ in terms]
+        size, (right, error, *parts) = _flat(offset, magnitude, *negated, y, *(ids for _, ids in terms))
+        n = len(terms)
+        self._shifts.append(Statement(origin, size, parts[n:], (1.0, *parts[:n]), right, error))
 
     def twin(self) -> Requirements:
         """The same, to add to."""
@@ -127,8 +127,12 @@ class Pool:
 def _flat(*parts: ArrayLike) -> tuple[int, list[NDArray[Any]]]:
     """The parts broadcast against each other, in one dimension; those of size 1 stay so."""
     arrays = [np.asarray(part) for part in parts]
-    shapes = {array.shape for array in arrays if array.size != 1}
-    if len(shapes) > 1:
-        arrays = list(np.broadcast_arrays(*arrays))
-    size = next((array.size for array in arrays if array.size != 1), 1)
-    return size, [array.reshape(-1) for array in arrays]
+    size, shape = 1, None
+    for array in arrays:
+        if array.size == 1 or array.shape == shape:
+            continue
+        if shape is not None:
+            arrays = list(np.broadcast_arrays(*arrays))
+            return arrays[0].size, [array.reshape(-1) for array in arrays]
+        size, shape = array.size, array.shape
+    return size, [array if array.ndim == 1 else array.reshape(-1) for array in arrays]

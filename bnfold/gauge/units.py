@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,7 @@ MAX_FRESH = 1 << 14  # unknowns of one tensor that vary along several axes; atte
 MAX_GAUGE = 1 << 22  # a gauge that needs more ids than this is not worth solving; its tensors keep their units
 
 
-@dataclass(frozen=True)
-class Demand:
+class Demand(NamedTuple):
     """Who asks for an equation and why; `text` continues the sentence that names the node."""
 
     node: str
