@@ -1,0 +1,1 @@
+"""What must not get worse: counts exactly, speeds as paired ratios."""
