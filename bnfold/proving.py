@@ -80,6 +80,7 @@ def verify(
             inputs.batches,
             inputs.samples,
             units=folded.plan.units,
+            stored_in={name: claim.stored for name, claim in folded.certificate.claims.items() if claim.perm is None},
             settings=replace(settings or Settings(), progress=prefixed(tell, "verifying: ")),
         )
         if not checked.done():

@@ -52,15 +52,16 @@ def until_proven(
 
 
 def suspects(plan: Plan, found: Verification) -> dict[str, Reason]:
-    """The removals and merges (by the node that they become) on the way to the first tensor that is wrong.
+    """The removals and merges (by the node that they become) on the way to the first wrong or worse tensor.
 
-    None if the rewrite is right: another plan mends no file that stores something else.
+    None if the rewrite is right and rounds well: another plan mends no file that stores something else.
     """
     blame, algebra = found.blame, found.algebra
-    if blame is None or algebra is None or algebra.max_rel <= algebra.bound:
+    if blame is None or algebra is None or (algebra.max_rel <= algebra.bound and not algebra.holds):
         return {}
     ours, theirs = set(blame.reference), set(blame.candidate)
-    sentence = f"{SENTENCES[Code.WITHDRAWN]}: {blame.site.tensor} differed"
+    what = f"rounding grew at {blame.site.tensor}" if algebra.holds else f"{blame.site.tensor} differed"
+    sentence = f"{SENTENCES[Code.WITHDRAWN]}: {what}"
     reason = Reason(Code.WITHDRAWN, sentence, against=blame.site.node)
     merged = [merge.into for merge in plan.merging.merges if merge.into in theirs or ours.intersection(merge.nodes)]
     removed = [
@@ -74,7 +75,8 @@ def suspects(plan: Plan, found: Verification) -> dict[str, Reason]:
 def _sentence(number: int, guilty: Withdrawn, found: Verification) -> str:
     assert found.blame is not None
     names = ", ".join(list(guilty)[:4]) + (f" and {len(guilty) - 4} more" if len(guilty) > 4 else "")
+    failed = "rounding grew" if found.algebra is not None and found.algebra.holds else "the proof failed"
     return (
-        f"Round {number} of at most {ROUNDS}: the proof failed at {found.blame.site.tensor}, so the removal of {names} "
+        f"Round {number} of at most {ROUNDS}: {failed} at {found.blame.site.tensor}, so the removal of {names} "
         "was withdrawn and the rest solved again."
     )

@@ -71,15 +71,15 @@ def blame(reference: ir.Model, candidate: ir.Model, sites: Sequence[Site], *, tr
     if guilty is None:
         return None
     agreed = [site for site in sites if site.unchanged]
-    ours = _way(reference, guilty.tensor, {site.tensor for site in agreed})
-    theirs = _way(candidate, guilty.stored, {site.stored for site in agreed})
+    ours = way(reference, guilty.tensor, {site.tensor for site in agreed})
+    theirs = way(candidate, guilty.stored, {site.stored for site in agreed})
     on_way = {id(node) for node in theirs}
     writers = {v.name: node for node in candidate.graph for v in node.outputs}
     start = next(s for s in sites if s is guilty or (not s.unchanged and id(writers[s.stored]) in on_way))
     return Blame(guilty, start, tuple(map(title, ours)), tuple(map(title, theirs)))
 
 
-def _way(model: ir.Model, tensor: str, agreed: Collection[str]) -> list[ir.Node]:
+def way(model: ir.Model, tensor: str, agreed: Collection[str]) -> list[ir.Node]:
     """The nodes that lead from agreed tensors (or inputs) to a tensor, in the order of the graph."""
     writers = {v.name: node for node in model.graph for v in node.outputs}
     found: set[int] = set()

@@ -4,7 +4,9 @@
 
 per batch and output, all three as max|error| / max|truth|. `explained` is what rounding the weights alone
 does to that output: without it a model with one or two output values may by luck be exact where the folded
-one shows the usual noise. The floor covers inputs on which the original is exact, such as all zeros.
+one shows the usual noise. It counts up to LOST times the original's largest error on any batch (at least eps): a
+model whose weights alone make it worse than that was folded badly. The floor covers inputs on which the original is
+exact, such as all zeros.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +24,8 @@ FACTOR = 4.0
 FLOOR_ULP = 8.0
 # Share of integer outputs (a class, an index) that may flip where two scores are closer than rounding.
 FLOOR_INTEGER = 1e-3
+# Eight bits: two more than the solver lets a shift cost by the statistics of the training data.
+LOST = 256.0
 # An original this far from the truth cannot judge anything.
 BLIND = 1e-2
 
@@ -61,11 +65,17 @@ def judge(
     """
     eps, tolerances = epsilon(kind), tolerances or Tolerances()
     worst, usage, places, blind = Rounding(by=by, dtype=kind.name), -1.0, [], []
-    for batch, truth, moved, before, after in zip(batches, truths, explained, original, folded, strict=True):
+    owns = [
+        {name: relative_error(exact, before[name]) for name, exact in truth.items()}
+        for truth, before in zip(truths, original, strict=True)
+    ]
+    usual = {name: max([eps, *(own[name] for own in owns if own[name] < inf)]) for name in truths[0]}
+    for batch, truth, moved, errors, after in zip(batches, truths, explained, owns, folded, strict=True):
         for name, exact in truth.items():
-            own = relative_error(exact, before[name])
+            own = errors[name]
+            noise = min(moved.get(name, 0.0), LOST * usual[name])
             floor = FLOOR_INTEGER if exact.dtype.kind in "biu" else FLOOR_ULP * eps
-            measured = FACTOR * max(own, moved.get(name, 0.0)) + floor
+            measured = FACTOR * max(own, noise) + floor
             error, allowed = judged(name, exact, after.get(name), measured, tolerances)
             if own > max(BLIND, 64 * eps):
                 blind.append(f"{name} on batch {batch.name}")

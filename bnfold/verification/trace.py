@@ -186,7 +186,7 @@ def _site(
     bound = FLOAT64_NOISE
     unit = (units or {}).get(name)
     if unit is not None and [x.shape for x in ours] == [y.shape for y in theirs]:
-        ours, theirs = _in_units(ours, theirs, unit)
+        ours, theirs = in_units(ours, theirs, unit)
     cleaned = [_without_equal(x, y) for x, y in zip(ours, theirs, strict=False)]
     if any(pair is None for pair in cleaned) or len(ours) != len(theirs):
         return Site(name, stored, node, inf, inf, bound)
@@ -198,7 +198,7 @@ def _site(
     return Site(name, stored, node, float(error[channel]), float(direct[other]), bound, channel, other)
 
 
-def _in_units(ours: Sequence[Array], theirs: Sequence[Array], unit: Unit) -> tuple[list[Array], list[Array]]:
+def in_units(ours: Sequence[Array], theirs: Sequence[Array], unit: Unit) -> tuple[list[Array], list[Array]]:
     """The candidate's values in original units; what is dead or blank there says nothing and is 0 on both sides."""
     told = unit.gain != 0
     if unit.blank is not None:

@@ -28,6 +28,7 @@ from bnfold.verification.compared import compared, explained_by, worst
 from bnfold.verification.conclusion import conclude, conclude_without_float64
 from bnfold.verification.data import Data
 from bnfold.verification.effort import FILES_BUDGET, FOLD_BUDGET
+from bnfold.verification.grown import with_growth
 from bnfold.verification.interface import check_interface
 from bnfold.verification.own_type import Ahead
 from bnfold.verification.reference import Float64Error, Parameters
@@ -52,6 +53,7 @@ def verify_fold(
     data: Data | None = None,
     *,
     units: Units | None = None,
+    stored_in: Mapping[str, str] | None = None,
     settings: Settings | None = None,
 ) -> Verification:
     """Judge a fold that bnfold made itself.
@@ -65,6 +67,7 @@ def verify_fold(
         batches: inputs, at least one.
         data: a user's samples, and labels for the accuracy.
         units: the units that the folded model stores its tensors in, as in its Plan.
+        stored_in: the tensors of the folded model that store those of the original, where the names differ.
         settings: tolerances, limits and who is told.
 
     Raises:
@@ -98,7 +101,9 @@ def verify_fold(
     except Float64Error as error:
         return conclude_without_float64(case, str(error))
     told = say.of_fold(found, tolerances)
-    return conclude(case, ahead, found, truths, moved, [*algebra, *file], told, sites, guilty)
+    verified = conclude(case, ahead, found, truths, moved, [*algebra, *file], told, sites, guilty)
+    rounds_worse = found.holds and verified.rounding is not None and not verified.rounding.holds
+    return with_growth(case, verified, units or {}, stored_in or {}) if rounds_worse else verified
 
 
 def verify_files(

@@ -4,7 +4,7 @@ import numpy as np
 from bn_nets import Net, as_ir
 
 from bnfold.verification import make_batches, specs_of
-from bnfold.verification.rounding import FLOOR_ULP, judge
+from bnfold.verification.rounding import FACTOR, FLOOR_ULP, LOST, judge
 
 FLOAT32 = np.dtype(np.float32)
 BATCHES = make_batches(specs_of(as_ir(Net().original())))[:1]
@@ -24,6 +24,13 @@ def test_the_originals_own_error_is_the_tolerance():
     assert verdict(0, 0.9 * floor).worst.holds
     assert not verdict(0, 1.1 * floor).worst.holds
     assert verdict(0, 3e-5, moved=1e-5).worst.holds
+
+
+def test_weights_that_alone_spoil_the_output_are_no_excuse():
+    allowed = FACTOR * LOST * 1e-7
+    assert verdict(1e-7, 0.9 * allowed, moved=1e-2).worst.holds
+    assert not verdict(1e-7, 1.1 * allowed, moved=1e-2).worst.holds
+    assert verdict(0, 0.9 * FACTOR * LOST * 2.0**-23, moved=1e-2).worst.holds
 
 
 def test_a_nan_is_never_allowed():
