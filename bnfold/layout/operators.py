@@ -42,7 +42,7 @@ class Rewritten:
 def rewritten(node: ir.Node, perm: Perm, opset: int, known: Shapes) -> Rewritten | None:
     """The node in the layout `perm`, or None if it has no such form or that is not known."""
     rewrite = _TABLE.get(node.op_type)
-    if rewrite is None or node.domain not in ("", "ai.onnx") or len(node.outputs) != 1:
+    if rewrite is None or node.domain not in ("", "ai.onnx") or (len(node.outputs) != 1 and rewrite is not _split):
         return None
     if opset < (13 if rewrite is _softmax else 7):  # broadcasting, and what an axis means, were others
         return None
@@ -82,6 +82,21 @@ def _concat(node: ir.Node, perm: Perm, known: Shapes) -> Rewritten | None:
     if form is None or any(_rank(value, known) != len(perm) for value in node.inputs):
         return None
     return Rewritten(form.moved, form.constants, _axis(node, perm, 0))
+
+
+def _split(node: ir.Node, perm: Perm, known: Shapes) -> Rewritten | None:
+    return Rewritten(attributes=_axis(node, perm, 0)) if _rank(node.inputs[0], known) == len(perm) else None
+
+
+def _slice(node: ir.Node, perm: Perm, known: Shapes) -> Rewritten | None:
+    if _rank(node.inputs[0], known) != len(perm):
+        return None
+    if "axes" in node.attributes:
+        moved = [perm[axis] for axis in node.attributes["axes"].as_ints()]
+        return Rewritten(attributes={"axes": ir.AttrInt64s("axes", moved)})
+    if len(node.inputs) < 4 or constant_tensor(node.inputs[3]) is None:
+        return None
+    return Rewritten(constants={3: lambda axes: np.asarray([perm[axis] for axis in axes.reshape(-1)], axes.dtype)})
 
 
 def _softmax(node: ir.Node, perm: Perm, known: Shapes) -> Rewritten | None:
@@ -163,6 +178,8 @@ _TABLE: Mapping[str, Callable[[ir.Node, Perm, Shapes], Rewritten | None]] = {
     **dict.fromkeys(_UNARY, _unary),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "PRelu", "Pow", "Min", "Max", "Sum", "Mean"), _elementwise),
     "Concat": _concat,
+    "Split": _split,
+    "Slice": _slice,
     "Softmax": _softmax,
     "LogSoftmax": _softmax,
     "Pad": _pad,

@@ -33,7 +33,7 @@ class _Region:
 
     def results(self) -> list[ir.Value]:
         """What it computes that changes its layout."""
-        return [node.outputs[0] for node, form in self.forms.items() if not form.same]
+        return [value for node, form in self.forms.items() if not form.same for value in node.outputs if value.name]
 
     def readers(self, value: ir.Value) -> list[ir.Node]:
         """Who reads a tensor outside the region."""
@@ -72,7 +72,7 @@ def _grown(graph: ir.Graph, start: ir.Node, perm: Perm, opset: int, known: Mappi
         producers = [value.producer() for index in form.moved if (value := node.inputs[index]) is not None]
         waiting += [(producer, False) for producer in producers if producer is not None]
         if not form.same:
-            waiting += [(reader, True) for reader in node.outputs[0].consumers()]
+            waiting += [(reader, True) for value in node.outputs for reader in value.consumers()]
     return _Region(perm, {node: forms[node] for node in graph if node in forms})
 
 

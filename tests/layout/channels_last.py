@@ -57,6 +57,14 @@ class Builder:
     def concat(self, *xs: str) -> str:
         return self.net.node("Concat", *xs, axis=3 if self.last else 1)
 
+    def halves(self, x: str) -> list[str]:
+        half = self.channels(x) // 2
+        return self.net.node("Split", x, np.asarray([half, half]), outputs=2, axis=-1 if self.last else 1)
+
+    def cut(self, x: str, start: int, stop: int) -> str:
+        """Some of the channels."""
+        return self.net.node("Slice", x, [start], [stop], [-1 if self.last else 1])
+
     def softmax(self, x: str) -> str:
         return self.net.node("Softmax", x, axis=-1 if self.last else 1)
 

@@ -98,7 +98,14 @@ def segmentation(b: Builder) -> str:
     return b.native(b.softmax(b.conv(b.pool(b.net.node("HardSwish", b.conv(b.input(3), 4))), 3)))
 
 
-NETWORKS = (plain, normalized, residual, dense, gated, segmentation)
+def shuffled(b: Builder) -> str:
+    """A unit of ShuffleNet: half of the channels pass by the convolutions."""
+    first, second = b.halves(b.net.relu(b.bn(b.conv(b.input(3), 4))))
+    x = b.concat(first, b.net.relu(b.bias(b.conv(second, 2))))
+    return b.head(b.net.relu(b.conv(b.cut(x, 1, 4), 3)))
+
+
+NETWORKS = (plain, normalized, residual, dense, gated, segmentation, shuffled)
 
 
 @pytest.mark.parametrize("build", NETWORKS, ids=lambda build: build.__name__)
@@ -131,13 +138,16 @@ def test_random_networks(seed):
     tensors = [b.conv(b.input(3), 4)]
     for _ in range(10):
         x = tensors[random.integers(max(0, len(tensors) - 3), len(tensors))]
-        step = random.choice(["conv", "bias", "scale", "bn", "relu", "add", "softmax", "first"])
+        step = random.choice(["conv", "bias", "scale", "bn", "relu", "add", "softmax", "first", "swap"])
         if step == "add":
             y = b.net.node("Add", x, tensors[random.integers(len(tensors))])
         elif step == "first":
             y = b.own(b.net.node("Tanh", b.native(x)))
         elif step == "relu":
             y = b.net.relu(x)
+        elif step == "swap":
+            y = b.concat(*reversed(b.halves(x)), b.cut(x, 0, 4))
+            y = b.cut(y, 2, 6)
         else:
             y = {"conv": lambda t: b.conv(t, 4)}.get(step, getattr(b, step))(x)
         tensors.append(y)

@@ -58,9 +58,8 @@ def _rewritten(network: Network, constants: dict[str, Array], node: Node, perms:
                 inner = name not in network.inputs and name not in network.outputs and name not in network.constants
                 rank = len(movement.shape_of(network, name))
                 demand(inner and sorted(perms[name]) == list(range(rank)), "its layout is none that it can have")
-        demand(
-            len(node.outputs) == 1 and not node.bodies and network.opset >= _SINCE, "it has no form in another layout"
-        )
+        single = len(node.outputs) == 1 or node.op == "Split"
+        demand(single and not node.bodies and network.opset >= _SINCE, "it has no form in another layout")
         return _FORMS[node.op](network, constants, node, perms)
     except (UnprovedError, KeyError, IndexError, ValueError):
         return replace(node, op=f"{node.op} in another layout")
@@ -104,6 +103,25 @@ def _along_axis(default: int) -> Callable[[Network, dict[str, Array], Node, Mapp
         return replace(made, attributes={**node.attributes, "axis": axis})
 
     return form
+
+
+def _split(network: Network, constants: dict[str, Array], node: Node, perms: Mapping[str, Perm]) -> Node:
+    perm = perms[node.inputs[0]]
+    demand(all(perms.get(name) == perm for name in node.outputs if name), "its parts have different layouts")
+    return replace(node, attributes={**node.attributes, "axis": perm[int(node.attributes.get("axis", 0))]})
+
+
+def _slice(network: Network, constants: dict[str, Array], node: Node, perms: Mapping[str, Perm]) -> Node:
+    x, perm = node.inputs[0], perms[node.outputs[0]]
+    demand(perms.get(x) == perm, "its result has another layout")
+    given = movement.setting(network, node, 3, "axes")
+    demand(given is not None, "its axes are not named")
+    assert given is not None
+    moved = np.asarray([perm[int(axis)] for axis in given.reshape(-1)], given.dtype)
+    if "axes" in node.attributes:
+        return replace(node, attributes={**node.attributes, "axes": [int(axis) for axis in moved]})
+    named = (*node.inputs[:3], _add(constants, node.inputs[3], perm, moved), *node.inputs[4:])
+    return replace(node, inputs=named)
 
 
 def _pad(network: Network, constants: dict[str, Array], node: Node, perms: Mapping[str, Perm]) -> Node:
@@ -158,6 +176,8 @@ _FORMS: Mapping[str, Callable[[Network, dict[str, Any], Node, Mapping[str, Perm]
     "Transpose": _transpose,
     **dict.fromkeys(_UNARY | _BROADCASTING, _elementwise),
     "Concat": _along_axis(0),
+    "Split": _split,
+    "Slice": _slice,
     "Softmax": _along_axis(-1),
     "LogSoftmax": _along_axis(-1),
     "Pad": _pad,
