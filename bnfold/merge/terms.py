@@ -67,7 +67,7 @@ def _gemm(node: Node) -> Term:
     transposed = bool(attributes.get("transB", 0))
     outputs, inputs = weight.shape if transposed else weight.shape[::-1]
     bias = _constant(node, 2) if node.input(2) is not None else None
-    if bias is not None and math.prod(bias.shape) not in (1, bias.shape[-1]):
+    if bias is not None and math.prod(bias.shape) not in (1, *bias.shape[-1:]):
         raise OpaqueError
     window = Window(1, inputs, outputs, 1)
     alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
@@ -124,8 +124,8 @@ def _identity(node: Node) -> Term:
 
 def _average_pool(node: Node) -> Term:
     x, attributes = _variable(node, 0), node.attributes
-    channels, kernel = x.extent(1), [int(extent) for extent in attributes["kernel_shape"]]
-    if channels is None or attributes.get("ceil_mode", 0):
+    channels, kernel = x.extent(1), [int(extent) for extent in attributes.get("kernel_shape", ())]
+    if channels is None or not kernel or attributes.get("ceil_mode", 0):  # adaptive windows have several sizes
         raise OpaqueError
     window = Window(1, channels, channels, channels, _spans(node, x, kernel))
     if window.pads and not attributes.get("count_include_pad", 0):

@@ -122,3 +122,11 @@ def test_the_larger_saving_wins_where_regions_overlap():
     merged = merge(net, last)
     assert sum(len(found.nodes) for found in merged.plan.merges) >= 4
     assert merged.ops["Conv"] == 2
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (1, 4), (4,)])
+def test_every_shape_of_a_gemms_constant_is_merged_right(shape):
+    net = Net()
+    x = net.node("Gemm", net.input(3, 5), net.normal(5, 4), net.random.normal(size=shape), beta=0.5)
+    merged = merge(net, net.relu(net.node("Gemm", x, net.normal(4, 2), net.random.normal(size=2))), fold=False)
+    assert merged.ops == {"Gemm": 1, "Relu": 1}
