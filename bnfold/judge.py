@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnfold import sources
+from bnfold.sources import Reading, Source
 from bnfold.sources.onnx import load
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def verify(
     data: str | Path | None = None,
     preprocess: Preprocess | None = None,
     settings: Settings | None = None,
+    arch: str | None = None,
+    trust: bool = False,
 ) -> Verification:
     """Judge whether `candidate` computes what `reference` computes.
 
@@ -35,6 +38,7 @@ def verify(
             of images.
         preprocess: how images become numbers.
         settings: tolerances, limits of child processes, and who is told of the progress.
+        arch, trust: how PyTorch files are read, as for `fold`; a state dict on either side is of `arch`.
 
     Returns:
         The verdict with its numbers; "different" is an answer here, not an exception.
@@ -47,7 +51,7 @@ def verify(
     from bnfold.verification import load_data, make_batches, specs_of, verify_files
 
     with ExitStack() as stack:
-        first, second = (stack.enter_context(sources.opened(model, shapes)) for model in (reference, candidate))
+        first, second = _both(stack, reference, candidate, shapes, Reading(arch, trust))
         specs = specs_of(load(first.path))
         batches = make_batches(specs, shapes=[first.shapes, *more_shapes])
         samples = None if data is None else load_data(Path(data), specs, preprocess)
@@ -60,6 +64,8 @@ def verify_certificate(
     certificate: str | Path,
     *,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
+    arch: str | None = None,
+    trust: bool = False,
 ) -> Proof:
     """Check that a certificate proves `candidate` to compute what `reference` computes, for every input.
 
@@ -69,6 +75,7 @@ def verify_certificate(
         reference, candidate: the two files that the certificate was written for.
         certificate: what `fold` wrote.
         shapes: input shapes by name, if the reference is a PyTorch checkpoint that does not tell them.
+        arch, trust: how PyTorch files are read, as for `fold`.
 
     Raises:
         UsageError: the certificate is about other files.
@@ -78,6 +85,13 @@ def verify_certificate(
     from bnfold.proof.checker import check_files
 
     with ExitStack() as stack:
-        first, second = (stack.enter_context(sources.opened(model, shapes)) for model in (reference, candidate))
+        first, second = _both(stack, reference, candidate, shapes, Reading(arch, trust))
         claims = read(Path(certificate), Path(reference), Path(candidate))
         return check_files(first.path, second.path, claims)
+
+
+def _both(
+    stack: ExitStack, reference: Any, candidate: Any, shapes: Mapping[str, tuple[int, ...]] | None, reading: Reading
+) -> tuple[Source, Source]:
+    first, second = (stack.enter_context(sources.opened(model, shapes, reading)) for model in (reference, candidate))
+    return first, second

@@ -14,6 +14,7 @@ from bnfold import sources
 from bnfold.errors import UsageError
 from bnfold.graph.bodies import name_apart
 from bnfold.graph.facts import read_facts
+from bnfold.sources import Reading
 from bnfold.sources.onnx import load
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def bench(
     threads: int | Sequence[int] = 1,
     providers: Sequence[str] = ("cpu",),
     seconds: float = 20.0,
+    arch: str | None = None,
+    trust: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> BenchResult:
     """Measure latency on ONNX Runtime, every model in turn in random order, under every setting.
@@ -44,6 +47,7 @@ def bench(
         threads: intra-op threads of each session; one or several numbers.
         providers: ONNX Runtime's execution providers: "cpu", "cuda", "tensorrt", "openvino", ...
         seconds: measuring time in all.
+        arch, trust: how PyTorch files are read, as for `fold`.
         progress: called with the fraction done, after each setting.
 
     Raises:
@@ -56,7 +60,7 @@ def bench(
     """
     from bnfold.latency.bench import bench as measure
 
-    with _opened(models, shapes, batches) as (paths, names, feeds):
+    with _opened(models, shapes, batches, Reading(arch, trust)) as (paths, names, feeds):
         return measure(
             paths,
             feeds,
@@ -76,6 +80,8 @@ def profile(
     level: Level = "all",
     threads: int = 1,
     provider: str = "cpu",
+    arch: str | None = None,
+    trust: bool = False,
 ) -> list[Profile]:
     """Where the time of each model goes, operator by operator, and how much of this machine's peak that is.
 
@@ -83,7 +89,7 @@ def profile(
     """
     from bnfold.isolation import call
 
-    with _opened(models, shapes, ()) as (paths, names, (feeds,)):
+    with _opened(models, shapes, (), Reading(arch, trust)) as (paths, names, (feeds,)):
         settings: Any = {"feeds": dict(feeds), "level": level, "threads": threads, "provider": provider}
         found: list[Profile] = [
             call("bnfold.latency.profile:profile", path=path, name=name, **settings)
@@ -101,6 +107,7 @@ def _opened(
     models: Sequence[Any],
     shapes: Mapping[str, tuple[int, ...]] | Sequence[Mapping[str, tuple[int, ...]]] | None,
     batches: Sequence[int],
+    reading: Reading,
 ) -> Iterator[tuple[list[Path], list[str], list[Feeds]]]:
     """ONNX files of all models, their names, and what to feed."""
     from bnfold.verification import make_batches, specs_of
@@ -109,7 +116,7 @@ def _opened(
         raise UsageError("There is no model to measure; name at least one.")
     variants = [shapes or {}] if shapes is None or isinstance(shapes, Mapping) else list(shapes) or [{}]
     with ExitStack() as stack:
-        opened = [stack.enter_context(sources.opened(model, variants[0])) for model in models]
+        opened = [stack.enter_context(sources.opened(model, variants[0], reading)) for model in models]
         specs = specs_of(load(opened[0].path))
         feeds: list[Feeds] = []
         for variant in variants:

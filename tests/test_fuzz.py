@@ -1,6 +1,8 @@
 """A small sample of the fuzzing that `make fuzz` does at length."""
 
+import json
 import random
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +42,9 @@ def test_a_seed_gives_the_same_damage() -> None:
     first, second = (list(samples(7, 12)) for _ in range(2))
     assert first == second
     assert mutated_bytes(b"x" * 99, random.Random(1)) != mutated_bytes(b"x" * 99, random.Random(2))
+
+
+def test_the_record_is_of_a_whole_run_without_faults() -> None:
+    record = json.loads(Path(__file__).with_name("fuzz").joinpath("results.json").read_text())
+    assert {way: sum(codes.values()) for way, codes in record["exit_codes"].items()} == {"forks": 2000, "commands": 100}
+    assert record["faults"] == 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bnfold.cli.options import Json, Seconds
+from bnfold.cli.options import Arch, Json, Seconds, Trust
 from bnfold.cli.proof_options import Inputs, parse_variants
 from bnfold.errors import UsageError
 
@@ -34,6 +34,8 @@ def bench(
         str, typer.Option("--provider", metavar="cpu,cuda", help="ONNX Runtime's execution providers.")
     ] = "cpu",
     seconds: Seconds = 20.0,
+    arch: Arch = None,
+    trust: Trust = False,
     profile: Annotated[
         bool, typer.Option("--profile", help="Also show which operators take the time, and the share of the peak.")
     ] = False,
@@ -63,7 +65,10 @@ def bench(
         result = results[-1]
     else:
         everyone = [*([against] if against else []), *(models or [])]
-        result, profiles = _measure(everyone, input_, batch, level, threads, provider, seconds, profile=profile)
+        reading: dict[str, Any] = {"arch": arch, "trust": trust}
+        result, profiles = _measure(
+            everyone, input_, batch, level, threads, provider, seconds, reading, profile=profile
+        )
         results = [result]
     if csv is not None:
         stored.write_csv(result, csv)
@@ -88,6 +93,7 @@ def _measure(
     threads: str,
     provider: str,
     seconds: float,
+    reading: dict[str, Any],
     *,
     profile: bool,
 ) -> tuple[BenchResult, list[Profile]]:
@@ -108,12 +114,14 @@ def _measure(
             threads=counts,
             providers=providers,
             seconds=seconds,
+            **reading,
             progress=lambda share: tell("measuring latency", share),
         )
         if not profile:
             return result, []
         tell("profiling", 1.0)
-        profiles = measure.profile(models, shapes=shapes[0], level=levels[-1], threads=counts[0], provider=providers[0])
+        first: dict[str, Any] = {"level": levels[-1], "threads": counts[0], "provider": providers[0]}
+        profiles = measure.profile(models, shapes=shapes[0], **first, **reading)
         return result, profiles
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
@@ -9,9 +10,10 @@ from typing import Any
 
 import typer
 
-from bnfold.errors import BnfoldError
+from bnfold.errors import BnfoldError, UsageError
 
 INTERNAL, INTERRUPTED = 4, 130
+NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 debug = False
 """Whether errors show their traceback; set by `--debug`."""
@@ -40,6 +42,9 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             if debug:
                 raise
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                _say(f"there is no room to work in ({error.strerror}); free some, or let TMPDIR name a larger folder.")
+                raise typer.Exit(UsageError.exit_code) from None
             sentence = " ".join(str(error).split()) or "no message"
             _say(f"internal error ({type(error).__name__}): {sentence}. Run `bnfold --debug ...` for the details.")
             raise typer.Exit(INTERNAL) from None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bnfold.cli.options import Json, parse_shapes
+from bnfold.cli.options import Arch, Json, Trust, parse_shapes
 from bnfold.cli.proof_options import (
     Atol,
     Data,
@@ -40,6 +40,8 @@ def verify(
     memory: Memory = None,
     thorough: Thorough = False,
     plot: Plot = None,
+    arch: Arch = None,
+    trust: Trust = False,
     json_: Json = None,
     certificate: Annotated[
         Path | None, typer.Option("--certificate", help="Check this proof of `fold` instead of running anything.")
@@ -55,7 +57,7 @@ def verify(
     from bnfold.report.verdict import verification as told
 
     if certificate is not None:
-        _check(reference, candidate, certificate, input_, json_)
+        _check(reference, candidate, certificate, json_, shapes=parse_shapes(input_), arch=arch, trust=trust)
         return
     if plot is not None:
         style.check(plot)
@@ -70,6 +72,8 @@ def verify(
             data=data,
             preprocess=parse_preprocess(mean, std, size),
             settings=replace(settings, progress=tell),
+            arch=arch,
+            trust=trust,
         )
     if plot is not None:
         growth.draw(verification, plot)
@@ -78,7 +82,7 @@ def verify(
         raise NotEquivalentError(f"{candidate} does not compute what {reference} computes.")
 
 
-def _check(reference: Path, candidate: Path, certificate: Path, input_: list[str] | None, json_: str | None) -> None:
+def _check(reference: Path, candidate: Path, certificate: Path, json_: str | None, **options: Any) -> None:
     from bnfold.cli.output import progress, show
     from bnfold.errors import NotEquivalentError
     from bnfold.judge import verify_certificate
@@ -86,7 +90,7 @@ def _check(reference: Path, candidate: Path, certificate: Path, input_: list[str
 
     with progress() as tell:
         tell("checking every operator's equation")
-        proof = verify_certificate(reference, candidate, certificate, shapes=parse_shapes(input_))
+        proof = verify_certificate(reference, candidate, certificate, **options)
     show(certificate_report(proof), proof.to_json(), json_)
     if not proof.proved:
         raise NotEquivalentError(f"{certificate} does not prove that {candidate} computes what {reference} computes.")

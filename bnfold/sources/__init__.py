@@ -90,7 +90,7 @@ def _from_module(module: Any, exported: Path, shapes: Mapping[str, tuple[int, ..
 
 def _from_file(path: Path, exported: Path, shapes: Mapping[str, tuple[int, ...]] | None, reading: Reading) -> Source:
     if not path.exists():
-        raise SourceError(f"{path} does not exist.")
+        raise SourceError(f"{path} does not exist." if str(path) != "-" else "Standard input is not read; name a file.")
     if path.is_dir():
         raise SourceError(f"{path} is a folder; give a model file.")
     if path.stat().st_size == 0:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Collection, Mapping
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -142,7 +145,8 @@ def _factory(name: str) -> Callable[..., Any]:
 
 def _imported(name: str, home: str, attribute: str) -> Callable[..., Any]:
     try:
-        found = importlib.import_module(home)
+        with _modules_of_the_working_folder():
+            found = importlib.import_module(home)
         for part in attribute.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
@@ -151,6 +155,20 @@ def _imported(name: str, home: str, attribute: str) -> Callable[..., Any]:
         raise UsageError(f"--arch {name} is no callable that returns a module.")
     made: Callable[..., Any] = found
     return made
+
+
+@contextmanager
+def _modules_of_the_working_folder() -> Iterator[None]:
+    """Files of one's own can be imported, behind every installed package of the same name."""
+    here = os.getcwd()
+    if here in sys.path:
+        yield
+        return
+    sys.path.append(here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
 
 
 def _library(name: str) -> Any:

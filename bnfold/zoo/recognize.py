@@ -160,5 +160,5 @@ def _compare(model: ResNet | PreActResNet, tensors: Mapping[str, Tensor]) -> Non
 def _refuse(why: str) -> NoReturn:
     raise SourceError(
         f"This state dict is not of the ResNet family that bnfold can rebuild: {why}; "
-        "pass the whole module or an ONNX file instead."
+        "name it with --arch, or pass the whole module or an ONNX file."
     )

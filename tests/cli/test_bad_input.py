@@ -154,3 +154,21 @@ def test_usage_errors_have_exit_code_2(run: Run) -> None:
     assert run("fold").returncode == 2
     assert run("no-such-command").returncode == 2
     assert run("fold", "x.onnx", "-o", "y.onnx", "--no-such-option").returncode == 2
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    """No file beyond 4 KiB can be written, neither the one that is folded nor the result."""
+    fold = (
+        f"{sys.executable} {ROOT / 'cli.py'} fold {MODELS / 'resnet20v2_digits.pt'} -o out.onnx --no-bench --no-verify"
+    )
+    done = subprocess.run(["sh", "-c", f"ulimit -f 8; exec {fold}"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("bnfold: there is no room to work in")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_standard_input_is_not_read(run: Run) -> None:
+    done = run("inspect", "-")
+    assert done.returncode == 3
+    assert done.stderr == "bnfold: Standard input is not read; name a file.\n"

@@ -1,13 +1,18 @@
 """`bnfold verify`: tolerances, shapes, limits and the picture, through the command line."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
-from tests.cli.conftest import Run, small_net
+from tests.cli.conftest import ROOT, Run, small_net
 
 
 @pytest.fixture
@@ -81,3 +86,48 @@ def test_changed_predictions_are_named(run: Run, tmp_path: Path) -> None:
     assert (accuracy["before"], accuracy["changed"]) == (1.0, 2)
     assert accuracy["changes"][0] == {"sample": "1", "label": 1, "before": 1, "after": 2}
     assert "sample 2: 2 -> 1, right is 2" in done.stdout
+
+
+FACTORY = """
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1)).eval()
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Weights of a net that nothing recognizes; the factory of that net lies beside them."""
+    (tmp_path / "factory.py").write_text(FACTORY)
+    torch.manual_seed(0)
+    namespace: dict[str, Any] = {}
+    exec(FACTORY, namespace)
+    torch.save(namespace["net"]().state_dict(), tmp_path / "net.pth")
+    return tmp_path / "net.pth"
+
+
+@pytest.mark.parametrize("command", ["verify", "bench"])
+def test_a_state_dict_may_be_of_any_architecture(run: Run, state: Path, command: str) -> None:
+    options = ["--input", "x:1,3,8,8", "--arch", "factory:net"]
+    done = run("fold", state, "-o", "folded.onnx", "--no-bench", "--no-verify", *options)
+    assert done.returncode == 0, done.stderr
+    more = ["--seconds", "0.2"] if command == "bench" else []
+    done = run(command, state, "folded.onnx", *options, *more)
+    assert done.returncode == 0, done.stderr
+    done = run(command, state, "folded.onnx", *options[:2], *more)
+    assert done.returncode == 3
+    assert "--arch" in done.stderr
+
+
+def test_thorough_leaves_nothing_out(net: Path) -> None:
+    """Where the budget has room for nothing."""
+    script = "import bnfold.verification.verify as v\nv.FILES_BUDGET = 0.0\nfrom bnfold.cli import main\nmain()\n"
+    (net.parent / "tight.py").write_text(script)
+    for more, expected in ([], 2), (["--thorough"], 10):
+        command = [sys.executable, "tight.py", "verify", str(net), str(net), "--json", "r.json", *more]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=net.parent, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert len(json.loads((net.parent / "r.json").read_text())["batches"]) == expected
+        assert ("--thorough runs everything" in " ".join(done.stdout.split())) == (not more)

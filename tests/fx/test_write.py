@@ -119,6 +119,9 @@ ALONE = {
     "adaptive in even windows": nn.AdaptiveAvgPool2d((2, 4)),
     "stride beyond the kernel": nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=1),
     "two views": of(lambda x: x.flatten(1).reshape(-1, 6, 16).mean(2)),
+    "sum": of(lambda x: x.sum((2, 3), keepdim=True)),
+    "largest": of(lambda x: x.amax(2)),
+    "least": of(lambda x: torch.amin(x, (2, 3), keepdim=True)),
     "copies": of(lambda x: x.mean((2, 3), keepdim=True).expand(-1, -1, 4, 8) + x),
     "assertion": of(lambda x: (torch._assert(x.ndim == 4, "images"), x.relu())[1]),
 }
