@@ -290,8 +290,10 @@ def saving(candidate: Candidate) -> int:
 def channels_of(candidate: Candidate, flat: Ids) -> tuple[int, ...]:
     """The channels of elements of the candidate's gauge, ascending; none for a scalar."""
     along = [axis for axis, extent in enumerate(candidate.y_gauge.shape) if extent > 1]
+    if not along:
+        return ()
     positions = np.unravel_index(flat, candidate.y_gauge.shape)
-    return tuple(np.unique(positions[along[0]]).tolist()) if along else ()
+    return tuple(np.unique(positions[along[0]]).tolist())
 
 
 def channel_of(candidate: Candidate, flat: int) -> int | None:

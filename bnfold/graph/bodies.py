@@ -56,8 +56,22 @@ def _free(name: str, taken: set[str]) -> str:
 
 def remove_unused(model: ir.Model) -> None:
     """Remove, in place, nodes and initializers that nobody reads, in the graph and in bodies."""
-    RemoveUnusedNodesPass()(model)
+    while True:
+        owned = {node: list(bodies(node)) for graph in graphs(model.graph) for node in graph}
+        RemoveUnusedNodesPass()(model)
+        gone = [body for node, its in owned.items() if node.graph is None for _, body in its]
+        if not gone:
+            break
+        for body in gone:  # its nodes still count as readers of what they captured
+            _let_go(body)
     for body in graphs(model.graph):
         for name, value in list(body.initializers.items()):
             if not (value.uses() or value.is_graph_output() or value.is_graph_input()):
                 del body.initializers[name]
+
+
+def _let_go(body: ir.Graph) -> None:
+    for inner in body.all_nodes():
+        for index in range(len(inner.inputs)):
+            inner.replace_input_with(index, None)
+    body.outputs.clear()

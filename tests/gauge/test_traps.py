@@ -327,3 +327,12 @@ def test_channels_that_a_resize_mixes_without_changing_their_number(opset, opera
     y = net.node("Resize", x, *operands, mode=mode, **attributes)
     assert net.channels(y) == 4
     assert check(net, [net.node("Sigmoid", net.bn(y, name="behind"))]).kept == ["behind"]
+
+
+def test_a_network_of_numbers():
+    """Tensors without axes have no channels to name."""
+    net = Net()
+    x = net.node("Add", net.node("Mul", net.input(), 2.0), 3.0)
+    folded = check(net, [net.relu(net.node("Sub", net.relu(x), 0.5))])
+    assert len(folded.kept) == 3
+    assert all(folded.decision(name).reason.channels == () for name in folded.kept)

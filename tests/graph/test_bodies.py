@@ -274,3 +274,14 @@ def test_names_apart_are_stable():
     read = ir.from_proto(proto)
     name_apart(read)
     assert ir.to_proto(read) == ir.to_proto(ir.from_proto(proto))
+
+
+def test_what_a_dead_branch_reads_is_dead_too():
+    """Nobody reads the If, so what its branches capture must not stand in the way of the fold."""
+    net = Net()
+    x = net.conv(net.input(2, 3, 4, 4), 4)
+    captured = net.node("Sigmoid", x)
+    branches(net, lambda net: net.node("Relu", captured), lambda net: net.node("Identity", x))
+    folded = check(net, net.bn(x))
+    assert folded.kept == []
+    assert ops(folded) == ["Conv"]
