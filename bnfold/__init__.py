@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bnfold.difference import diff as diff
     from bnfold.judge import verify as verify
     from bnfold.judge import verify_certificate as verify_certificate
     from bnfold.many import fold_many as fold_many
@@ -22,6 +23,7 @@ _HOMES = {
     "FoldResult": "report.data",
     "RawImages": "sources.raw_images",
     "bench": "measure",
+    "diff": "difference",
     "fold": "pipeline",
     "fold_many": "many",
     "inspect": "pipeline",
@@ -30,7 +32,18 @@ _HOMES = {
     "verify_certificate": "judge",
 }
 
-__all__ = ["FoldResult", "RawImages", "bench", "fold", "fold_many", "inspect", "load", "verify", "verify_certificate"]
+__all__ = [
+    "FoldResult",
+    "RawImages",
+    "bench",
+    "diff",
+    "fold",
+    "fold_many",
+    "inspect",
+    "load",
+    "verify",
+    "verify_certificate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ import typer
 from bnfold.cli import guard
 from bnfold.cli.bench import bench
 from bnfold.cli.deferred import defer
+from bnfold.cli.diff import diff
 from bnfold.cli.fold import fold
 from bnfold.cli.inspect import inspect
 from bnfold.cli.report import report
@@ -45,7 +46,7 @@ def options(
     guard.debug = debug
 
 
-for command in (fold, inspect, verify, bench, report):
+for command in (fold, inspect, verify, bench, report, diff):
     app.command()(guard.guarded(command))
 
 

@@ -121,6 +121,6 @@ def of_weights(details: Data) -> Iterator[Picture]:
     figure = ranges(
         [(place[layer.node] - 0.15, layer.largest) for layer in before],
         [(place[layer.node] + 0.15, layer.largest) for layer in after],
-        layers=len(names),
+        layers=names,
     )
     yield Picture(inline(figure, "ranges", told), told, wide=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bnfold.errors import UsageError
-from bnfold.report.plots.style import AFTER, BAD, BOUND, new_figure, quiet, save
+from bnfold.report.plots.style import AFTER, BAD, BOUND, name_ends, new_figure, quiet, save
 from bnfold.verification.verdict import Verification
 
 if TYPE_CHECKING:
@@ -84,8 +84,5 @@ def _dress(axes: Axes, sites: Sequence[Site]) -> None:
     axes.set_xlim(-0.6, max(len(sites) - 0.4, 0.6))
     axes.set_ylabel("error / largest value")
     axes.set_xlabel("tensors of both models, from the input to the output")
-    axes.set_xticks([0, len(sites) - 1] if len(sites) > 1 else [0])
-    axes.set_xticklabels([sites[0].tensor, sites[-1].tensor] if len(sites) > 1 else [sites[0].tensor])
-    for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=False):
-        label.set(horizontalalignment=side, parse_math=False)
+    name_ends(axes, [site.tensor for site in sites])
     quiet(axes)

@@ -45,6 +45,7 @@ def scatter(pairs: Pairs, *, width: float = 4.6) -> Figure:
         largest = np.abs(y - x).max() or 1.0
         below.set_ylim(-1.15 * largest, 1.15 * largest)
         below.ticklabel_format(axis="y", scilimits=(-3, 3))
+        below.locator_params(axis="x", nbins=5)
         below.set_ylabel("difference")
         below.set_xlabel("original")
         for axes in (above, below):

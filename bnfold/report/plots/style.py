@@ -90,3 +90,11 @@ def quiet(axes: Axes, *, grid: Literal["x", "y"] = "y") -> None:
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
     """Label the rows 0, 1, 2 ... of a picture; a `$` in a name is no mathematics."""
     axes.set_yticks(range(len(names)), list(names), parse_math=False)
+
+
+def name_ends(axes: Axes, names: Sequence[str]) -> None:
+    """Label the first and the last of the columns 0, 1, 2 ... of a picture."""
+    ends = sorted({0, len(names) - 1})
+    axes.set_xticks(ends, [names[end] for end in ends], parse_math=False)
+    for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=False):
+        label.set(horizontalalignment=side)

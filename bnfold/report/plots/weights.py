@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnfold.report.plots.style import AFTER, BEFORE, new_figure, quiet
+from bnfold.report.plots.style import AFTER, BEFORE, name_ends, new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,14 +21,14 @@ def ranges(
     before: Sequence[tuple[float, Sequence[float]]],
     after: Sequence[tuple[float, Sequence[float]]],
     *,
-    layers: int,
+    layers: Sequence[str],
     width: float = 9.6,
 ) -> Figure:
     """The largest absolute weight of every channel, layer by layer: all channels as a band, their median as a line.
 
     Args:
         before, after: the place of each layer along the axis, and the largest absolute weight of each of its channels.
-        layers: how many places there are.
+        layers: names of the layers at the places 0, 1, 2 ...
         width: inches.
     """
     with new_figure(width, 3.2) as figure:
@@ -36,8 +36,9 @@ def ranges(
         for found, colour, name in ((before, BEFORE, "before"), (after, AFTER, "after")):
             _band(axes, found, colour, name)
         axes.set_yscale("log")
-        axes.set_xlim(-0.6, max(layers - 0.4, 0.6))
+        axes.set_xlim(-0.6, max(len(layers) - 0.4, 0.6))
         axes.set_xlabel("layers, from the input to the output")
+        name_ends(axes, layers)
         axes.set_ylabel("largest |weight| of a channel")
         quiet(axes)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False)
