@@ -26,6 +26,7 @@ def _parts(data: Data) -> Iterator[str]:
     yield table(ledger.summary(ledger.kept(data)))
     yield table(ledger.summary(ledger.removed(data)))
     yield table(ledger.merges(data))
+    yield escaped(ledger.layout(data))
     for group in (*ledger.kept(data), *ledger.removed(data)):
         yield _members(group)
     yield "### Proof"

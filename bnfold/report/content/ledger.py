@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bnfold.plan import SENTENCES, Code
-from bnfold.report.content.table import Data, Name, Table, error, table
+from bnfold.report.content.table import Data, Name, Table, error, plural, table
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,13 @@ def merges(data: Data) -> Table | None:
         found[parts, f"{merge['op']} {kernel}" if merge["op"] == "Conv" else merge["op"]].append(merge)
     rows = [(parts, became, str(len(members)), Name(members[0]["into"])) for (parts, became), members in found.items()]
     return table(("merged", "became", "count", "first into"), rows, [2])
+
+
+def layout(data: Data) -> str:
+    """Redundant operators that only moved or named data; nothing where there were none."""
+    kinds = data.get("layout", {})
+    listed = ", ".join(f"{count} {op}" for op, count in kinds.items())
+    return f"{plural(sum(kinds.values()), 'operator')} that only move or name data went too: {listed}." if kinds else ""
 
 
 def near_misses(data: Data) -> Table | None:

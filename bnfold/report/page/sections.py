@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-FEWEST, ENOUGH, MOST = 4, 8, 36
-"""Nodes of a section: at least; so many end at any cut between layers; at most."""
+FEWEST, ENOUGH, BLOCK, MOST = 4, 8, 20, 36
+"""Nodes of a section: at least; enough for one without branches; at most in a block; at most."""
 SEPARATORS = "/._:"
 
 Node = Mapping[str, Any]
@@ -39,27 +39,30 @@ def sections(before: Sequence[Node], after: Sequence[Node]) -> list[Section]:
         number = next((place for place in places if place is not None), len(inside) - 1)
         inside[number].append(node)
         writers |= {name: number for name in node["outputs"] if name not in writers}
+    drawn = [(part, theirs) for part, theirs in zip(parts or [[]], inside, strict=True) if part or theirs]
+    titles = [_title(part or theirs) for part, theirs in drawn]
+    often = Counter(titles)
     return [
-        Section(_title(part or theirs), tuple(part), tuple(theirs))
-        for part, theirs in zip(parts or [[]], inside, strict=True)
-        if part or theirs
+        Section(title if often[title] == 1 else _ends(part or theirs), tuple(part), tuple(theirs))
+        for title, (part, theirs) in zip(titles, drawn, strict=True)
     ]
 
 
 def _cut(nodes: Sequence[Node]) -> list[list[Node]]:
-    """Cut where a single tensor lives on: one that branches, or any if the part is long; else where the fewest do."""
+    """Cut behind the next tensor that alone lives on and branches, as at the end of a residual block; else behind the
+    next that alone lives on; else where the fewest do.
+    """
     live = _live(nodes)
     readers = Counter(name for node in nodes for name in set(node["inputs"]))
+    branches = {end for end in range(1, len(nodes) + 1) if any(readers[name] > 1 for name in nodes[end - 1]["outputs"])}
     parts, start = [], 0
     while start < len(nodes):
         ends = range(start + FEWEST, min(start + MOST, len(nodes)) + 1)
-        good = (
-            end
-            for end in ends
-            if live[end] <= 1
-            and (end - start >= ENOUGH or any(readers[name] > 1 for name in nodes[end - 1]["outputs"]))
-        )
-        end = next(good, min(reversed(ends), key=lambda end: live[end], default=len(nodes)))
+        alone = [end for end in ends if live[end] <= 1]
+        blocks = [end for end in alone if end in branches and end - start <= BLOCK]
+        long_enough = [end for end in alone if end - start >= ENOUGH]
+        fewest = min(reversed(ends), key=lambda end: live[end], default=len(nodes))
+        end = next(iter((*blocks, *long_enough)), fewest)
         end = len(nodes) if len(nodes) - end < FEWEST else end
         parts.append(list(nodes[start:end]))
         start = end
@@ -92,4 +95,9 @@ def _title(nodes: Sequence[Node]) -> str:
     end = max(common.rfind(mark) for mark in SEPARATORS)
     if len(names) > 1 and end > 2:
         return common[:end].strip(SEPARATORS)
-    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    return _ends(nodes)
+
+
+def _ends(nodes: Sequence[Node]) -> str:
+    first, last = nodes[0]["name"], nodes[-1]["name"]
+    return str(first) if first == last else f"{first} to {last}"
