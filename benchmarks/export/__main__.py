@@ -19,16 +19,25 @@ DEFAULT = ("resnet20", "resnet18", "resnet50")
 
 def main() -> None:
     """Print CPU seconds of both, and the median of the paired ratios."""
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
     for name in sys.argv[1:] or DEFAULT:
-        module = zoo.ARCHITECTURES[name]().eval()
-        extent = 32 if module.conv1.stride == (1, 1) else 224
-        example = torch.zeros(2, 3, extent, extent)
-        pairs = [(_seconds(_ours(module, example)), _seconds(_theirs(module, example))) for _ in range(ROUNDS)]
-        ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-        ratio = statistics.median(b / a for a, b in pairs)
-        print(f"{name}: bnfold {ours:.2f} s, torch.onnx {theirs:.2f} s, {ratio:.1f} times as fast")
+        found = measured(name)
+        print(
+            f"{name}: bnfold {found['bnfold']:.2f} s, torch.onnx {found['torch_onnx']:.2f} s, "
+            f"{found['ratio']:.1f} times as fast"
+        )
+
+
+def measured(name: str, rounds: int = ROUNDS) -> dict[str, float]:
+    """Median CPU seconds of both for a net of the zoo, and the median of the paired ratios."""
+    torch.set_num_threads(1)
+    module = zoo.ARCHITECTURES[name]().eval()
+    extent = 32 if module.conv1.stride == (1, 1) else 224
+    example = torch.zeros(2, 3, extent, extent)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pairs = [(_seconds(_ours(module, example)), _seconds(_theirs(module, example))) for _ in range(rounds)]
+    ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return {"bnfold": ours, "torch_onnx": theirs, "ratio": statistics.median(b / a for a, b in pairs)}
 
 
 def _ours(module: torch.nn.Module, example: torch.Tensor) -> Callable[[], object]:

@@ -14,10 +14,15 @@ BNFOLD = "from bnfold.cli import main; main()"
 
 def main() -> None:
     """Print CPU seconds of both, and the median of the paired ratios."""
-    pairs = [(_seconds(EMPTY), _seconds(BNFOLD)) for _ in range(ROUNDS)]
+    found = measured()
+    print(f"empty typer app {found['empty']:.3f} s, bnfold --help {found['bnfold']:.3f} s, ratio {found['ratio']:.2f}")
+
+
+def measured(rounds: int = ROUNDS) -> dict[str, float]:
+    """Median CPU seconds of both, and the median of the paired ratios."""
+    pairs = [(_seconds(EMPTY), _seconds(BNFOLD)) for _ in range(rounds)]
     empty, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(b / a for a, b in pairs)
-    print(f"empty typer app {empty:.3f} s, bnfold --help {ours:.3f} s, ratio {ratio:.2f}")
+    return {"empty": empty, "bnfold": ours, "ratio": statistics.median(b / a for a, b in pairs)}
 
 
 def _seconds(code: str) -> float:

@@ -25,3 +25,8 @@ def commands(model: Path, output: Path, zoo: Path | None) -> dict[str, list[str]
     if zoo is not None:
         found["onnxslim"] = [str(zoo), "-c", ONNXSLIM, *files]
     return found
+
+
+def verifying(reference: Path, candidate: Path) -> list[str]:
+    """The command line that judges a file."""
+    return [sys.executable, str(ROOT / "cli.py"), "verify", str(reference), str(candidate)]

@@ -31,17 +31,28 @@ def resnet50(folder: Path) -> Path:
     return path
 
 
-def large(folder: Path, gigabytes: float) -> Path:
+def single(folder: Path, megabytes: int) -> Path:
+    """A chain of convolutions of 9 MB each in one file, with a BatchNormalization behind every one."""
+    import onnx
+
+    path = large(folder, megabytes / 1e3, channels=512)
+    model = onnx.load(path)
+    remove(path)
+    onnx.save(model, path)
+    return path
+
+
+def large(folder: Path, gigabytes: float, channels: int = CHANNELS) -> Path:
     """A chain of convolutions of 151 MB each, with a BatchNormalization behind every one; written block by block."""
     folder.mkdir(parents=True, exist_ok=True)
     path, random = folder / "large.onnx", np.random.default_rng(0)
-    size = 4 * CHANNELS * CHANNELS * SIDE * SIDE
+    size = 4 * channels * channels * SIDE * SIDE
     blocks = max(1, round(gigabytes * 1e9 / size))
     nodes, tensors = [], []
     offset = 0
     with (folder / "large.onnx.data").open("wb") as file:
         for block in range(blocks):
-            shapes = {"w": (CHANNELS, CHANNELS, SIDE, SIDE), **dict.fromkeys(("g", "b", "m", "v"), (CHANNELS,))}
+            shapes = {"w": (channels, channels, SIDE, SIDE), **dict.fromkeys(("g", "b", "m", "v"), (channels,))}
             for part, shape in shapes.items():
                 array = random.random(shape, np.float32)
                 tensor = TensorProto(name=f"{part}{block}", data_type=TensorProto.FLOAT, dims=shape)
@@ -56,7 +67,7 @@ def large(folder: Path, gigabytes: float) -> Path:
             parameters = [f"{part}{block}" for part in ("g", "b", "m", "v")]
             nodes.append(helper.make_node("BatchNormalization", [f"c{block}", *parameters], [f"x{block + 1}"]))
     values = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", CHANNELS, 8, 8]) for name in ("x0", f"x{blocks}")
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, 8, 8]) for name in ("x0", f"x{blocks}")
     ]
     graph = helper.make_graph(nodes, "large", values[:1], values[1:], tensors)
     path.write_bytes(

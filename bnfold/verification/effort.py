@@ -11,9 +11,9 @@ from typing import Any
 
 from bnfold.verification.batches import Batch
 
-FOLD_BUDGET, FILES_BUDGET = 40e9, 400e9
+FOLD_BUDGET, FILES_BUDGET = 40e9, 100e9
 """Multiply-adds that the float64 interpreter may take, all its passes together: seconds behind a fold, whose other
-witness is the proof; ten times as many where two finished files are judged, which have no other."""
+witness is the proof; more where two finished files are judged, which have no other."""
 
 ELEMENT = 10
 """Multiply-adds of a matrix product that take as long as reading and writing one element."""

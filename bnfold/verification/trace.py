@@ -24,8 +24,8 @@ from bnfold.verification.sensitivity import SAFETY
 
 # Rounding of the float64 evaluation itself, relative to the largest value of the tensor.
 FLOAT64_NOISE = 1e-11
-BATCHES = 3
-"""Every tensor is held in memory, so only the first of the smallest batches are used."""
+BATCHES, ELEMENTS = 3, 2 * 3 * 224 * 224
+"""Every tensor is held in memory, so only the first of the smallest batches are used, and of large images only two."""
 FOLDED = ".folded"
 
 Advance = Callable[[float], None]
@@ -153,7 +153,8 @@ def traced(batches: Sequence[Batch]) -> list[Batch]:
     """The batches that `trace` uses, all of the same shapes."""
     smallest = min(batches, key=lambda batch: batch.elements)
     shapes = {name: array.shape for name, array in smallest.feeds.items()}
-    return [b for b in batches if {name: array.shape for name, array in b.feeds.items()} == shapes][:BATCHES]
+    same = [batch for batch in batches if {name: array.shape for name, array in batch.feeds.items()} == shapes]
+    return same[: min(BATCHES, max(1, ELEMENTS // max(1, smallest.elements)))]
 
 
 class _Runner:
@@ -164,8 +165,9 @@ class _Runner:
 
     def __call__(self, model: Reference, names: Sequence[str]) -> dict[str, list[Array]]:
         results = []
-        for batch in self._batches:
-            results.append(model.run(batch.feeds, names))
+        runs = model.run_each([batch.feeds for batch in self._batches], names)
+        for batch, found in zip(self._batches, runs, strict=True):
+            results.append(found)
             self._advance(batch.elements)
         return {name: [result[name] for result in results if name in result] for name in names}
 
