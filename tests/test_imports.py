@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "onnxruntime", "onnx", "onnx_ir", "onnxsim", "sklearn", "matplotlib"}
+HEAVY = {"torch", "onnxruntime", "onnx", "onnx_ir", "onnxsim", "sklearn", "matplotlib", "jinja2", "grandalf"}
 
 
 def imported_by(code: str) -> set[str]:

@@ -21,6 +21,9 @@ FULL_LIST = 24
 FEW_KEPT = 8
 """The same for what stays, where every operator has a sentence."""
 
+LONGEST = 34
+"""Longer names of examples are cut."""
+
 RUNS = 4
 """So many runs of channels are named."""
 
@@ -33,8 +36,10 @@ def tables(decisions: Sequence[Decision], *, verbose: bool = False) -> list[Rend
     if removed:
         parts.append(_removed(removed) if verbose or len(removed) <= FULL_LIST else _removed_grouped(removed))
     if kept:
-        parts.append(_kept(kept) if verbose or len(kept) <= FEW_KEPT else _kept_grouped(kept))
-        parts.append(_remedies(kept) if verbose else Text("--verbose says what would help.", style="dim"))
+        few = len(kept) <= FEW_KEPT
+        hint = f"--verbose says {'' if few else 'of every operator what stands in its way, and '}what would help."
+        parts.append(_kept(kept) if verbose or few else _kept_grouped(kept))
+        parts.append(_remedies(kept) if verbose else Text(hint, style="dim"))
     return [padded for part in parts for padded in (part, "")]
 
 
@@ -129,11 +134,13 @@ def _kept_grouped(decisions: Sequence[Decision]) -> Table:
         if decision.reason is not None:
             groups[_kind(decision), decision.reason.code].append(decision)
     for (kind, code), members in sorted(groups.items(), key=lambda group: -len(group[1])):
-        first = members[0]
-        assert first.reason is not None
-        detail = first.reason.sentence.removeprefix(SENTENCES[code]).lstrip(": ")
-        table.add_row(kind, str(len(members)), SENTENCES[code], f"{first.node}: {detail}" if detail else first.node)
+        table.add_row(kind, str(len(members)), SENTENCES[code], _end(members[0].node))
     return table
+
+
+def _end(name: str) -> str:
+    """A name that fits its column: of a long one the end, which tells layers apart."""
+    return name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
 
 
 def _remedies(decisions: Sequence[Decision]) -> Table:

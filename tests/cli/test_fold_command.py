@@ -171,3 +171,36 @@ def test_a_picture_that_cannot_be_drawn(run: Run, net: Path, tmp_path: Path, arg
     assert done.returncode == 2
     assert says in done.stderr
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_without_colour_a_terminal_gets_none(net: Path, tmp_path: Path) -> None:
+    """On a terminal of 100 columns, with NO_COLOR: no colour, and no line longer than that."""
+    import os
+    import pty
+    import re
+    import subprocess
+    import sys
+
+    from tests.cli.conftest import ROOT
+
+    def shown(**more: str) -> str:
+        environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
+        environment |= {"TERM": "xterm-256color", "COLUMNS": "100", **more}
+        ours, theirs = pty.openpty()
+        command = [sys.executable, str(ROOT / "cli.py"), "fold", str(net), "-o", "out.onnx", "--force", "--no-bench"]
+        subprocess.run(command, cwd=tmp_path, env=environment, stdout=theirs, stderr=subprocess.DEVNULL, check=True)
+        os.close(theirs)
+        text = b""
+        try:
+            while chunk := os.read(ours, 1 << 16):
+                text += chunk
+        except OSError:
+            pass
+        os.close(ours)
+        return text.decode()
+
+    colour = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
+    assert colour.search(shown())
+    plain = shown(NO_COLOR="1")
+    assert not colour.search(plain)
+    assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in plain.splitlines()) <= 100

@@ -85,3 +85,24 @@ def test_all_reasons_come_with_what_would_help() -> None:
 def test_channels_are_named_in_runs(channels: tuple[int, ...], text: str) -> None:
     reason = Reason(Code.SHIFT, "sentence", channels[0], None, channels)
     assert f"sentence ({text})" in " ".join(shown([Decision("bn", "Add", False, (), reason)]).split())
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_long_names_and_reasons_fit_100_columns(verbose: bool) -> None:
+    name = "/features/denseblock1/denselayer2/norm1/BatchNormalization"
+    decisions = [Decision(f"{name}{i}", "BatchNormalization", False, (f"{name}c",)) for i in range(30)]
+    decisions += [
+        Decision(
+            f"{name}{code}{i}",
+            "BatchNormalization",
+            False,
+            reason=Reason(code, f"{SENTENCES[code]}: {name} is in the way"),
+        )
+        for code in Code
+        for i in range(3)
+    ]
+    lines = shown(decisions, verbose=verbose).splitlines()
+    assert max(map(len, lines)) <= 100
+    if not verbose:
+        assert len(lines) < 4 * len(Code)
+        assert sum(f"{Code.SCALE}0" in line for line in lines) == 1, "the end of a name tells operators apart"

@@ -52,4 +52,4 @@ def test_text_says_what_it_says() -> None:
 def test_the_verdict_comes_first(data: dict[str, Any]) -> None:
     first, _, second = render(data).splitlines()[:3]
     assert "Equivalent" in first
-    assert "1 of 2 affine operators" in second
+    assert "1 of 2 affine operators of" in second

@@ -44,7 +44,8 @@ def _folded(data: Data) -> str:
     elif before and removed == before:
         told = f"All {before:,} affine operators of {name} are folded away"
     elif before:
-        told = f"{removed or 'None'} of {plural(before, 'affine operator')} of {name} can be folded away"
+        went = f"{removed} of {before:,} affine operators of {name} {'is' if removed == 1 else 'are'} folded away"
+        told = went if removed else f"None of {plural(before, 'affine operator')} of {name} can be folded away"
     if merges:
         told += f", and {sum(len(merge['nodes']) for merge in merges)} linear operators became {len(merges)}"
     return told

@@ -1,0 +1,60 @@
+"""The verdict in a sentence: each number in it from the report, whatever became of the fold."""
+
+import re
+from typing import Any
+
+import pytest
+
+from bnfold.report.content.headline import badge, headline, verdict
+
+
+def test_its_numbers_are_those_of_the_run(data: dict[str, Any]) -> None:
+    data["source"] = "net.onnx"
+    data["affine"] |= {"before": 40, "removed": 37}
+    data["scalar"] |= {"before": 2, "removed": 1}
+    data["verification"]["rounding"] |= {"original": 1.25e-7, "folded": 3.5e-7}
+    (found,) = (c for c in data["benchmark"]["comparisons"] if c["setting"]["level"] == "all")
+    found["run"] = {**found["run"], "speedup": {"value": 1.23, "low": 1.11, "high": 1.34}, "verdict": "faster"}
+    assert headline(data) == (
+        "38 of 42 affine operators of net.onnx are folded away; the folded model computes the same, proved for every "
+        "input, and on ONNX Runtime its error is 3.5e-07, the original's 1.2e-07; at ONNX Runtime's default level it "
+        "runs faster (1.23×, 95 % interval 1.11 to 1.34)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "removed", "says"),
+    [
+        (0, 0, "In net.onnx there is no affine operator to fold"),
+        (1, 1, "The only affine operator of net.onnx is folded away"),
+        (3, 0, "None of 3 affine operators of net.onnx can be folded away"),
+        (3, 3, "All 3 affine operators of net.onnx are folded away"),
+    ],
+)
+def test_what_was_folded(data: dict[str, Any], before: int, removed: int, says: str) -> None:
+    data |= {"source": "net.onnx", "scalar": {"before": 0, "removed": 0, "after": 0}}
+    data["affine"] |= {"before": before, "removed": removed}
+    assert headline(data).startswith(f"{says};")
+
+
+def test_a_failed_proof_claims_nothing(data: dict[str, Any]) -> None:
+    data["verification"]["verdict"] = "different"
+    assert badge(data) == "Not equivalent"
+    assert headline(data).endswith("does not compute the same, so nothing was written.")
+
+
+def test_what_was_not_verified_is_not_claimed(data: dict[str, Any]) -> None:
+    data["verification"]["verdict"] = "not_run"
+    assert badge(data) == "Not verified"
+    assert "computes the same was not verified" in headline(data)
+
+
+@pytest.mark.parametrize("key", ["simplified", "half"])
+def test_the_worst_verdict_counts(data: dict[str, Any], key: str) -> None:
+    data[key] = {"verdict": "different", "holds": False}
+    assert verdict(data) == "different"
+
+
+def test_no_proof_no_claim(data: dict[str, Any]) -> None:
+    data["proof"] = {"verdict": "not_proved"}
+    assert not re.search("proved", headline(data))
