@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from bnfold.fx.layout import round_trips, without
 from bnfold.fx.lift import lift, lift_like
 from bnfold.fx.lower import lower
 from bnfold.fx.memory import remember
@@ -32,7 +33,8 @@ def fold_module(
     Args:
         module: any module that torch.fx traces, in any mode; it is not changed.
         example_inputs: what its forward takes. Axis 0 of every tensor is the batch, which stays free.
-        merge: make one layer of linear operators that branch and meet, or follow each other.
+        merge: make one layer of linear operators that branch and meet, or follow each other, and take out reshapes and
+            transpositions that undo each other.
         objective: what the fold is for.
         exact: return a float64 module whose new parameters are not rounded.
 
@@ -51,6 +53,10 @@ def fold_module(
         return result, plan
     stored = lift(folded, example_inputs)
     truth = lift_like(stored, lower(lifted, plan, exact=True))
+    if round_trips(stored):
+        straight, exactly = (without(part, round_trips(part)) for part in (stored, truth))
+        stored = lift(straight, example_inputs)
+        truth = lift_like(stored, exactly)
     merging, merged = merge_in_range(
         truth.network, kept_apart(plan), lambda merging: merge_layers(truth, stored, merging)
     )

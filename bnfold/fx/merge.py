@@ -40,7 +40,7 @@ def merge_layers(truth: Lifted, stored: Lifted, plan: MergePlan, *, exact: bool 
     twin = copy.deepcopy(base.graph_module)
     twins = dict(zip(truth.graph_module.graph.nodes, twin.graph.nodes, strict=True))
     facts = dict(zip(truth.graph_module.graph.nodes, base.graph_module.graph.nodes, strict=True))
-    by_name = {_tensor_name(node): node for node in truth.graph_module.graph.nodes}
+    by_name = {tensor_name(node): node for node in truth.graph_module.graph.nodes}
     for merge in plan.merges:
         last, host = truth.sites[merge.nodes[-1]].result, truth.sites[merge.into].node
         fact = base.seen.values[facts[last]]
@@ -104,10 +104,10 @@ def _padding(window: Window) -> list[int]:
     return [amount for span in reversed(window.spans) for amount in (span.front, span.back)]
 
 
-def _tensor_name(node: fx.Node) -> str:
+def tensor_name(node: fx.Node) -> str:
     """What the network calls the node's value: an item of several goes by the name of the whole and its position."""
     if node.target is operator.getitem and isinstance(node.args[0], fx.Node) and isinstance(node.args[1], int | str):
-        return f"{_tensor_name(node.args[0])}.{node.args[1]}"
+        return f"{tensor_name(node.args[0])}.{node.args[1]}"
     return node.name
 
 

@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from bnfold.graph.shapes import UNKNOWN, Known
 from bnfold.graph.tensors import constant_tensor, take_over
+from bnfold.layout.extents import same_extents
 from bnfold.layout.view import Views, chained, perm_of
 
 ORDERED = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
@@ -63,7 +64,8 @@ def _before_the_trip(node: ir.Node, known: dict[str, Known]) -> ir.Value | None:
         first, source, perm = producer, producer.inputs[0], chained(perm_of(producer), perm)
         if source is None or constant_tensor(source) is not None:
             return None
-        restored = _same_extents(known.get(source.name or "", UNKNOWN), end) if first.op_type in ORDERED else not perm
+        ordered, shape = first.op_type in ORDERED, known.get(source.name or "", UNKNOWN).shape
+        restored = same_extents(shape, end.shape) if ordered else not perm
         if restored:
             return source
     return None
@@ -102,18 +104,7 @@ def _changes_nothing(node: ir.Node, opset: int, known: dict[str, Known]) -> bool
         return opset >= 7 and not mask and not training
     if node.op_type in ("Cast", "CastLike"):
         return before.dtype is not None and before.dtype == after.dtype
-    return _same_extents(before, after)
-
-
-def _same_extents(before: Known, after: Known) -> bool:
-    """Whether shapes are the same; one unknown extent at the same place is, for all others are."""
-    if before.shape is None or after.shape is None or len(before.shape) != len(after.shape):
-        return False
-    pairs = list(zip(before.shape, after.shape, strict=True))
-    fixed = [pair for pair in pairs if isinstance(pair[0], int) and isinstance(pair[1], int)]
-    open_ = [pair for pair in pairs if not (isinstance(pair[0], int) or isinstance(pair[1], int))]
-    equal = all(a == b and a != 0 for a, b in fixed)
-    return equal and len(open_) <= 1 and len(fixed) + len(open_) == len(pairs)
+    return same_extents(before.shape, after.shape)
 
 
 def _drop(graph: ir.Graph, node: ir.Node, x: ir.Value | None, views: Views) -> None:
