@@ -1,17 +1,19 @@
-"""What can stand in the place of a BatchNormalization that no neighbour takes up: a depthwise convolution of one tap.
+"""What can stand in the place of an affine operator that no neighbour takes up: a depthwise convolution of one tap.
 
-For targets that have no batch normalization. Any per-channel operator on axis 1 is one, with its scale as weights and
-its shift as bias. Along another axis a product with a diagonal matrix would do, at the price of a fully connected
-layer; that is left alone, and so is a single constant, which every target can multiply or add.
+For targets that have no batch normalization. Any per-channel operator is one, with its scale as weights and its shift
+as bias. Where its channels lie along another axis than 1, or the tensor is no signal, image or volume, it is seen as
+[before, channels, behind] meanwhile, which moves no data. A single constant is left alone: every target can multiply
+by one or add it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bnfold.affine import Affine, Array
 from bnfold.gauge.rules.affine import affine_of, elements
-from bnfold.network import Computed, Node, OpaqueError
+from bnfold.network import Computed, Dim, Node, OpaqueError
 from bnfold.plan import Code, Form, Plan, Step
 from bnfold.rewrite import along, ends_of_run, in_units
 
@@ -26,38 +28,58 @@ def exists(node: Node) -> bool:
         affine = affine_of(node)
     except OpaqueError:
         return False
-    if y is None or y.shape is None or y.extent(1) is None or elements(node) == 1:
+    if y is None or not y.shape or 0 in y.shape or elements(node) == 1:
         return False
-    return 2 <= len(y.shape) <= 5 and _along_axis_1(affine.scale) and _along_axis_1(affine.shift)
+    axis = channel_axis(affine.scale, affine.shift)
+    if axis is None or y.extent(axis) is None:
+        return False
+    return _is_image(y.shape, axis) or sum(not isinstance(dim, int) for dim in y.shape) <= 1
+
+
+def channel_axis(*parts: Array) -> int | None:
+    """The axis along which arrays vary, 1 where they do not and have it; None if there are several."""
+    axes = {axis for part in parts for axis, extent in enumerate(part.shape) if extent > 1}
+    return None if len(axes) > 1 else next(iter(axes), min(1, parts[0].ndim - 1))
 
 
 def depthwise(nodes: Sequence[Node], affine: Affine, plan: Plan) -> Form | None:
-    """A convolution with one group per channel; a matrix is seen as an image of one column meanwhile.
+    """A convolution with one group per channel, between two Reshapes where the tensor has not its channels on axis 1.
 
     Args:
-        nodes: the operators it replaces, in order.
+        nodes: the operators it replaces, in order; one `exists` for the last.
         affine: what they compute.
         plan: the units around them.
 
     Returns:
-        The form; None if the units vary along another axis than 1.
+        The form; None if operators and units vary along several axes.
     """
     x, y = ends_of_run(nodes)
     parts = in_units(affine, plan.unit(x.name), plan.unit(y.name))
-    channels = y.extent(1)
-    assert channels is not None
     assert y.shape is not None
-    if not all(map(_along_axis_1, parts)):
+    axis = channel_axis(*parts)
+    channels = None if axis is None else y.extent(axis)
+    if axis is None or channels is None:
         return None
-    scale, shift = (along(part, 1, channels) for part in parts)
-    spatial = max(len(y.shape) - 2, 1)
-    weight = scale.reshape(channels, 1, *(1,) * spatial)
-    constants = {1: Computed.of(weight), 2: Computed.of(shift)}
-    conv = Step("Conv", constants, attributes={"group": channels, "kernel_shape": [1] * spatial})
-    if len(y.shape) > 2:
+    scale, shift = (along(part, axis, channels) for part in parts)
+    image = _is_image(y.shape, axis)
+    taps = [1] * (len(y.shape) - 2 if image else 1)
+    constants = {1: Computed.of(scale.reshape(channels, 1, *taps)), 2: Computed.of(shift)}
+    conv = Step("Conv", constants, attributes={"group": channels, "kernel_shape": taps})
+    if image:
         return (conv,)
-    return Step("Reshape", integers={1: (-1, channels, 1)}), conv, Step("Reshape", integers={1: (-1, channels)})
+    there, back = _views(y.shape, axis)
+    return Step("Reshape", integers={1: there}), conv, Step("Reshape", integers={1: back})
 
 
-def _along_axis_1(array: Array) -> bool:
-    return all(axis == 1 for axis, extent in enumerate(array.shape) if extent > 1)
+def _is_image(shape: Sequence[Dim], axis: int) -> bool:
+    """Whether a convolution reads a tensor of this shape as it is, with its channels along this axis."""
+    return axis == 1 and 3 <= len(shape) <= 5
+
+
+def _views(shape: Sequence[Dim], axis: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Targets of the Reshapes to [before, channels, behind] and back, each with one extent left to be found."""
+    known = [dim if isinstance(dim, int) else -1 for dim in shape]
+    before, channels, behind = math.prod(known[:axis]), known[axis], math.prod(known[axis + 1 :])
+    there = (before, channels, -1) if behind < 0 else (-1, channels, behind)
+    left = known.index(-1) if -1 in known else 0
+    return there, tuple(-1 if index == left else extent for index, extent in enumerate(known))

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from bnfold.gauge import cost, last_resort, relaxed
-from bnfold.gauge.rules.affine import elements
+from bnfold.gauge.rules.affine import affine_of, elements
 from bnfold.graph.facts import read_facts
+from bnfold.network import Tensor
 from bnfold.plan import Code, Objective
 from bnfold.price import price_of
 from tests.gauge.contract import check
@@ -24,6 +27,17 @@ def operators(folded: Folded) -> list[str]:
     return [node.op_type for node in folded.rounded.graph]
 
 
+def of_unknown_length(net: Net, y: str) -> Folded:
+    """The same where the first two extents of inputs and outputs are not known."""
+    model = net.model(y)
+    for value in (*model.graph.input, *model.graph.output):
+        for axis, name in enumerate(("batch", "length")):
+            value.type.tensor_type.shape.dim[axis].dim_param = name
+    folded = fold(model, objective=Objective.ELIMINATE)
+    assert disagreement(folded, net.feeds()) < 1e-10
+    return folded
+
+
 @given(networks())
 @settings(max_examples=80)
 def test_random_networks(drawn):
@@ -32,14 +46,9 @@ def test_random_networks(drawn):
     for node in folded.facts.network.nodes:
         why = reasons.get(node.name)
         if why is not None and why.code in last_resort.REASONS and why.against != node.name:
-            along_units = any(
-                extent > 1
-                for tensor in (*node.inputs, *node.outputs)
-                if tensor is not None
-                for axis, extent in enumerate(folded.plan.unit(tensor.name).gain.shape)
-                if axis != 1
-            )
-            assert not last_resort.exists(node) or along_units
+            tensors = [tensor for tensor in (*node.inputs, *node.outputs) if tensor is not None]
+            units = [folded.plan.units[tensor.name].gain for tensor in tensors if tensor.name in folded.plan.units]
+            assert not last_resort.exists(node) or last_resort.channel_axis(affine_of(node).scale, *units) is None
 
 
 @pytest.mark.parametrize("focus", ["relu", "clip", "conv", "pad", "matmul"])
@@ -94,11 +103,11 @@ def test_both_signs_where_two_normalizations_share_them():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64])
 def test_missing_bounds_are_the_largest_number_of_the_type(dtype):
-    """Along another axis than 1 there is no depthwise convolution, so both signs need a Max and a Min."""
+    """Where no depthwise convolution is possible, both signs need a Max and a Min."""
     net = Net(dtype=dtype)
     x = net.relu(net.node("Add", net.node("MatMul", net.input(2, 5, 3), net.normal(3, 4)), net.normal(4)))
     x = net.node("Add", net.node("Mul", x, np.array([1.0, -2, 3, -1])), net.random.normal(size=4))
-    folded = eliminated(net, net.node("Sigmoid", x))
+    folded = of_unknown_length(net, net.node("Sigmoid", x))
     assert operators(folded) == ["MatMul", "Add", "Max", "Min", "Sigmoid"]
     bounds = [value.const_value.numpy() for value in folded.rounded.graph.initializers.values()]
     assert all(np.isfinite(bound).all() for bound in bounds)
@@ -118,7 +127,7 @@ def test_two_bounds_that_stay_uniform_are_a_clip(high, sign):
 def test_two_bounds_per_channel_are_a_max_and_a_min_where_nothing_else_is():
     net = Net()
     x = net.node("Clip", net.node("MatMul", net.input(2, 5, 3), net.normal(3, 4)), 0.0, 0.7)
-    folded = eliminated(net, net.node("Sigmoid", net.node("Mul", x, np.array([1.0, -2, 3, -1]))))
+    folded = of_unknown_length(net, net.node("Sigmoid", net.node("Mul", x, np.array([1.0, -2, 3, -1]))))
     assert operators(folded) == ["MatMul", "Max", "Min", "Sigmoid"]
 
 
@@ -183,6 +192,28 @@ def test_the_last_resort_is_a_depthwise_convolution(rank):
     assert not folded.kept
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((2, 3, 4, 5), 3), ((2, 3, 4, 5), 2), ((2, 3, 4), 2), ((3, 4, 5), 0), ((4,), 0), ((2, 3, 1, 2, 2, 2), 1)],
+)
+def test_along_any_axis_it_is_one_on_another_view(shape, axis, dynamic):
+    net = Net(dynamic=dynamic and axis > 0)
+    x, factors = net.node("Sigmoid", net.input(*shape)), [1] * (len(shape) - axis)
+    factors[0] = shape[axis]
+    x = net.node("Add", net.node("Mul", x, net.normal(*factors)), net.normal(*factors))
+    folded = eliminated(net, net.node("Sigmoid", x))
+    assert operators(folded) == ["Sigmoid", "Reshape", "Conv", "Reshape", "Sigmoid"]
+    assert not folded.kept
+
+
+def test_of_two_extents_that_are_not_known_no_view_tells_which_is_which():
+    net = Net()
+    x = net.node("Sigmoid", net.input(2, 3, 4))
+    folded = of_unknown_length(net, net.node("Sigmoid", net.node("Mul", x, net.normal(4), name="tokens")))
+    assert kept_code(folded, "tokens") is Code.SCALE
+
+
 def test_a_run_of_leftovers_is_one_depthwise_convolution():
     net = Net()
     x = net.node("Mul", net.node("Sigmoid", net.input(2, 3, 4, 4)), net.normal(3, 1, 1))
@@ -205,19 +236,43 @@ def test_a_channel_that_is_dead_is_no_obstacle():
     assert operators(folded) == ["Sigmoid", "Conv", "Sigmoid"]
 
 
+@pytest.mark.parametrize("slope", [0.1, np.array([[[0.1]], [[0.5]], [[2.0]], [[0.3]]])])
+def test_two_slopes_keep_their_conditions(slope):
+    """No form lets a shift through, so what is behind them becomes a convolution."""
+    net = Net()
+    x = net.conv(net.input(2, 3, 5, 4), 4, pads=VALID)
+    y = net.node("LeakyRelu", x, alpha=slope) if isinstance(slope, float) else net.node("PRelu", x, slope)
+    folded = eliminated(net, net.node("Sigmoid", net.bn(y)))
+    assert operators(folded) == ["Conv", folded.facts.network.nodes[1].op, "Conv", "Sigmoid"]
+
+
+@given(arrays(np.float64, 5, elements=st.floats(-9, 9)), st.floats(0.01, 0.99), st.floats(0.1, 4), st.floats(-4, 4))
+def test_what_two_slopes_become_in_other_units(x, a, scale, shift):
+    """The forms that the documentation weighs, and their price."""
+
+    def leaky(x, slope=a):
+        return np.where(x > 0, x, slope * x)
+
+    stored = (leaky(scale * x + shift) - shift) / scale
+    np.testing.assert_allclose(np.maximum(x, a * x + (a - 1) * shift / scale), stored, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(scale * leaky(x + shift / scale), leaky(scale * x + shift), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(-a * leaky(x, 1 / a), leaky(-x), rtol=1e-9, atol=1e-9)
+    tensor = Tensor("x", (2, 4, 5, 5))
+    max_of_two_tensors = 3 * cost.elements(tensor)
+    assert cost.depthwise(tensor) + max_of_two_tensors == 6 * cost.elements(tensor) > cost.depthwise(tensor)
+
+
 def kept_code(folded: Folded, node: str) -> Code:
     reason = folded.decision(node).reason
     assert reason is not None
     return reason.code
 
 
-def test_single_constants_and_other_axes_stay():
+def test_single_constants_stay():
     net = Net()
     x = net.node("Mul", net.node("Sigmoid", net.input(2, 3, 4, 4)), 2.0, name="single")
-    x = net.node("Add", net.node("Sigmoid", x), net.normal(4), name="columns")
     folded = eliminated(net, net.node("Sigmoid", x))
     assert kept_code(folded, "single") is Code.SCALE
-    assert kept_code(folded, "columns") is Code.SHIFT
 
 
 def test_training_mode_and_numbers_that_are_none_stay():

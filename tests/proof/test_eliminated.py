@@ -54,6 +54,14 @@ def another_order(fold: Fold) -> None:
     fold.store(node.name, 1, shape)
 
 
+def another_view(fold: Fold) -> None:
+    """The channels are taken to lie one axis further in front."""
+    node = written(fold, "Reshape")
+    shape = fold.constant(node.name, 1)
+    shape[:] = [-1, 7, 5]
+    fold.store(node.name, 1, shape)
+
+
 CASES_TO_TAMPER = {
     "the border": ("eliminate-normalization-padded", off("Pad", 2, 0, 1 + 2.0**-20), "conv7.node"),
     "where the border is": ("eliminate-normalization-padded", moved_pad, "conv7.node"),
@@ -66,6 +74,8 @@ CASES_TO_TAMPER = {
     "a factor of a matrix": ("eliminate-between-sigmoids-of-a-matrix", off("Conv", 1, 1, 1.001), None),
     "a summand of a matrix": ("eliminate-between-sigmoids-of-a-matrix", off("Conv", 2, 1, 1.001), None),
     "the order of a matrix": ("eliminate-between-sigmoids-of-a-matrix", another_order, None),
+    "a summand along the last axis": ("eliminate-other-axis", off("Conv", 2, 3, 1.001), "add3.node"),
+    "the view of the last axis": ("eliminate-other-axis", another_view, "add3.node"),
     "the bound behind another clamp": ("eliminate-relu-bn-relu", off("Max", 1, 2, 1 + 2.0**-20), "relu10.node"),
     "a bound of a Clip": ("eliminate-relu6-scalars", off("Clip", 1, 0, 1 + 2.0**-20), "clip6.node"),
 }

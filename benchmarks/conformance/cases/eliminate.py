@@ -118,7 +118,7 @@ def eliminate_scalar(g: Graph) -> None:
     g.out(g.op("Sigmoid", g.op("Mul", g.op("Sigmoid", g.input(2, 4, 5, 7)), g.const(3.0))))
 
 
-@case("Add of a constant per column between Sigmoids", 1, "only a full matrix product would do")
+@case("Add of a constant per column between Sigmoids: a depthwise convolution on another view")
 def eliminate_other_axis(g: Graph) -> None:
     g.out(g.op("Sigmoid", g.shift(g.op("Sigmoid", g.input(2, 4, 5, 7)), 7, axis=3)))
 

@@ -35,10 +35,20 @@ def reshape(network: Network, node: Node, units: Array) -> Array:
 def reshaped(units: Array, source: Shape, target: Shape) -> Array:
     """Units after a reshape from `source` to `target`.
 
-    Equal extents in front and behind keep their place; what lies between is written out, which needs its extents.
+    Extents of 1 hold one index and do not count. Of the others, equal ones in front and behind keep their place; what
+    lies between is written out, which needs its extents.
     """
     if units.size == 1:
         return units.reshape((1,) * len(target))
+    if 1 in source or 1 in target:
+        many = [axis for axis, extent in enumerate(target) if extent != 1]
+        moved = reshaped(
+            units.reshape([size for size, extent in zip(units.shape, source, strict=True) if extent != 1]),
+            tuple(extent for extent in source if extent != 1),
+            tuple(target[axis] for axis in many),
+        )
+        sizes = dict(zip(many, moved.shape, strict=True))
+        return moved.reshape([sizes.get(axis, 1) for axis in range(len(target))])
     old, new = list(source), list(target)
     _name_the_unknown(old, new)
     head = 0
