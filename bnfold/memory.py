@@ -38,4 +38,12 @@ def _reason(data: Mapping[str, Any]) -> Reason:
     known = isinstance(channel, int | None) and isinstance(against, str | None) and isinstance(channels, list)
     if not known or not all(isinstance(each, int) for each in channels):
         raise TypeError
-    return Reason(Code(data["code"]), str(data["sentence"]), channel, against, tuple(channels))
+    advice = data.get("remedy")
+    return Reason(
+        Code(data["code"]),
+        str(data["sentence"]),
+        channel,
+        against,
+        tuple(channels),
+        advice if isinstance(advice, str) else None,
+    )

@@ -88,6 +88,7 @@ class Reason:
         channel: the first channel concerned, if the reason lies in single channels.
         against: the node whose demand is contradicted, if there is one.
         channels: all channels that contradict, each taken alone; the others would fold.
+        advice: what would help at this very place, if more can be said than of the code in general.
     """
 
     code: Code
@@ -95,11 +96,12 @@ class Reason:
     channel: int | None = None
     against: str | None = None
     channels: tuple[int, ...] = ()
+    advice: str | None = field(default=None, compare=False)
 
     @property
     def remedy(self) -> str:
         """What a user could change so that the operator goes."""
-        return REMEDIES[self.code]
+        return self.advice or REMEDIES[self.code]
 
     def to_json(self) -> dict[str, Any]:
         """The reason as JSON-ready data."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from bnfold.gauge.advice import advice
 from bnfold.gauge.equations import Contradiction, Equations, Ids
 from bnfold.gauge.requirements import Pool, Requirements, compiled
 from bnfold.gauge.rules.linear import contracted_axis
@@ -278,7 +279,7 @@ class Search:
         sentence = f"{SENTENCES[code]}: {against.node} {against.text}"
         if rivals and against.node not in rivals:
             sentence += f", and {rivals[0]} is removed already, which saves no less"
-        return Reason(code, sentence, channel, against.node, channels)
+        return Reason(code, sentence, channel, against.node, channels, advice(code, against, channels))
 
 
 def saving(candidate: Candidate) -> int:

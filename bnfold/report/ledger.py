@@ -145,7 +145,8 @@ def _end(name: str) -> str:
 
 def _remedies(decisions: Sequence[Decision]) -> Table:
     table = new_table("because", "count", "what would help")
-    counts = Counter(decision.reason.code for decision in decisions if decision.reason is not None)
-    for code, count in counts.most_common():
-        table.add_row(SENTENCES[code], str(count), REMEDIES[code])
+    reasons = [decision.reason for decision in decisions if decision.reason is not None]
+    for code, count in Counter(reason.code for reason in reasons).most_common():
+        remedies = {reason.remedy for reason in reasons if reason.code is code}
+        table.add_row(SENTENCES[code], str(count), remedies.pop() if len(remedies) == 1 else REMEDIES[code])
     return table

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from bnfold.gauge.advice import BY_DEMAND
 from bnfold.gauge.solve import solve
-from bnfold.plan import Code, Reason
+from bnfold.memory import decoded, encoded
+from bnfold.plan import REMEDIES, Code, Reason
 from tests.gauge.contract import check
+from tests.graph.test_equations import NOT_ALGEBRA, sentences
 from tests.networks import Net, fold
 
 REASONS = {}
@@ -31,6 +34,29 @@ def test_reason(name):
     assert reason is not None
     assert (reason.code, reason.against) == (code, against)
     assert against is None or against in reason.sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("scale", "let a convolution or linear layer stand between this operator and sigmoid2"),
+        ("scale_of_an_output", "leave conv0.y out of the outputs of the model"),
+        ("sign", "train with a positive scale in channels 0, 1, 2, 3, which relu3 lets pass"),
+        ("sign_behind_a_maximum", "train with a positive scale in channel 2, which maxpool1 lets pass"),
+        ("shift", "pad in front of this operator instead of in conv1"),
+        ("shift_in_counted_padding", "let averagepool1 leave its padding out (count_include_pad=0)"),
+        ("precision", REMEDIES[Code.PRECISION]),
+    ],
+)
+def test_a_remedy_says_what_to_change_where(name, remedy):
+    net = Net()
+    reason = fold(net.model(*REASONS[name][0](net))).decision("it").reason
+    assert reason.remedy == reason.to_json()["remedy"] == remedy
+    assert decoded(encoded({"it": reason}))["it"].remedy == remedy
+
+
+def test_advice_is_for_demands_that_exist():
+    assert set(BY_DEMAND) <= sentences() | NOT_ALGEBRA.keys() | {"is removed too"}
 
 
 def test_every_reason_has_a_case():

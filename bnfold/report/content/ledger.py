@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bnfold.plan import SENTENCES, Code
+from bnfold.plan import REMEDIES, SENTENCES, Code
 from bnfold.report.content.table import Data, Name, Table, error, plural, table
 
 
@@ -46,7 +46,7 @@ def kept(data: Data) -> list[Group]:
         if item["reason"] is not None:
             found[_kind(item), item["reason"]["code"]].append(item)
     groups = [
-        Group(kind, _sentence(code), members[0]["reason"]["remedy"], tuple((m["node"], _detail(m)) for m in members))
+        Group(kind, _sentence(code), _help(code, members), tuple((m["node"], _detail(m)) for m in members))
         for (kind, code), members in found.items()
     ]
     return sorted(groups, key=lambda group: -len(group.members))
@@ -58,6 +58,12 @@ def _kind(item: Data) -> str:
 
 def _sentence(code: str) -> str:
     return SENTENCES[Code(code)] if code in set(Code) else code
+
+
+def _help(code: str, members: Sequence[Data]) -> str:
+    """What would help: at this place, if that is the same for all, else in general."""
+    remedies = {str(member["reason"]["remedy"]) for member in members}
+    return remedies.pop() if len(remedies) == 1 or code not in set(Code) else REMEDIES[Code(code)]
 
 
 def _detail(item: Data) -> str:
