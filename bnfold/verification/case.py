@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from bnfold.isolation import Limits
 from bnfold.progress import Meter, Progress, silent
+from bnfold.verification import sentences as say
 from bnfold.verification.batches import Batch
 from bnfold.verification.data import Data, portions
 from bnfold.verification.effort import choose
@@ -81,6 +82,7 @@ class Case:
         self.batches = [batch for batch, _ in found]
         self.moved_on = min(effort.moved_on, len(found))
         self.left_out += [effort.note] if effort.note else []
+        self._note_lent(reference)
         return [outputs for _, outputs in found]
 
     def _tried(self, reference: Reference, batches: Sequence[Batch]) -> list[tuple[Batch, Outputs]]:
@@ -102,11 +104,17 @@ class Case:
         Raises:
             Float64Error: it cannot be evaluated.
         """
-        batches, found = self.batches[:first], []
-        for batch, outputs in zip(batches, Reference(model).run_each([b.feeds for b in batches]), strict=True):
+        batches, found, reference = self.batches[:first], [], Reference(model)
+        for batch, outputs in zip(batches, reference.run_each([b.feeds for b in batches]), strict=True):
             found.append(outputs)
             self.meter.advance(batch.elements)
+        self._note_lent(reference)
         return found
+
+    def _note_lent(self, reference: Reference) -> None:
+        for operator in reference.lent:
+            note = say.of_lent(operator)
+            self.left_out += [] if note in self.left_out else [note]
 
     def everywhere(self, moved: Sequence[dict[str, float]]) -> list[dict[str, float]]:
         """What moving weights does to the outputs; the first batch stands for those on which none were moved."""

@@ -64,18 +64,30 @@ def conclude(
         notes.append(str(error))
         return _verification(case, False, algebra, Rounding(run=False), notes, float64, (), found)
 
-    def judge() -> rounding.Judged:
+    runs = [(ran, after)]
+    if ran.also is not None:
+        try:
+            runs.append((ran.also, ahead.also()))
+        except Float64Error as error:
+            notes.append(f"The candidate could not be emulated in {ran.kind}: {error}")
+
+    def judge() -> list[rounding.Judged]:
         explained = case.everywhere(moved.bounds)
-        return rounding.judge(ran.kind, case.batches, truths, explained, ran.before, after, tolerances, ran.by)
+        return [
+            rounding.judge(how.kind, case.batches, truths, explained, how.before, outputs, tolerances, how.by)
+            for how, outputs in runs
+        ]
 
     judged = judge()
-    while not judged.worst.holds and moved.more():
+    while not all(each.worst.holds for each in judged) and moved.more():
         judged = judge()
-    notes += [say.of_rounding(judged.worst, tolerances), *([ran.note] if ran.note else []), *say.of_blind(judged.blind)]
+    for (how, _), each in zip(runs, judged, strict=True):
+        notes += [say.of_rounding(each.worst, tolerances), *([how.note] if how.note else []), *say.of_blind(each.blind)]
+    decisive = next((each for each in judged if not each.worst.holds), judged[0])
     found["outputs"] = measure_outputs(case.batches, ran.before, after)
     found["accuracy"] = _accuracy(case, ran.original, ran.folded)
-    holds = algebra.holds and judged.worst.holds
-    return _verification(case, holds, algebra, judged.worst, notes, float64, judged.places, found)
+    holds = algebra.holds and decisive.worst.holds
+    return _verification(case, holds, algebra, decisive.worst, notes, float64, decisive.places, found)
 
 
 def conclude_without_float64(case: Case, reason: str) -> Verification:

@@ -2,8 +2,9 @@
 
 Every float16, bfloat16 and float32 initializer, constant and input becomes float64, and so does the result of
 every cast to one of these types. The operators are those of `onnx.reference`, except the ones in
-`bnfold.verification.operators`. An operator that would narrow, draw random numbers or is unknown is an error
-with its name, never a silent loss of precision.
+`bnfold.verification.operators`. An operator of the main graph that would narrow, fails or is unknown is run on ONNX
+Runtime and listed (see `lent`); inside a subgraph or a function, and where it draws random numbers, it is an error with
+its name: never a silent loss of precision.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from onnx.reference.op_run import RuntimeContextError
 
 from bnfold.errors import BnfoldError
 from bnfold.verification.effort import work_of
+from bnfold.verification.lent import Lent, lends
 from bnfold.verification.operators import OPERATORS
 from bnfold.verification.precision import NARROW, Array, widen
 
@@ -99,6 +101,11 @@ class Reference:
             yield from ({name: results[name] for name in wanted if name in results} for results in found)
 
     @property
+    def lent(self) -> list[str]:
+        """The operators that so far were run on ONNX Runtime in float32."""
+        return list(dict.fromkeys(self._evaluator.lent))
+
+    @property
     def work(self) -> int:
         """What the last run took so far, all its inputs together, in multiply-adds (see `effort`)."""
         return self._evaluator.work
@@ -132,6 +139,8 @@ class _Evaluator(ReferenceEvaluator):
     """`onnx.reference` with float64 throughout, our operators at every depth, and intermediates freed."""
 
     def __init__(self, proto: Any, **options: Any) -> None:
+        self.lent: list[str] = []
+        self._lent: dict[int, Lent] = {}
         super().__init__(proto, **{**options, "new_ops": list(OPERATORS)})
         self.after: Callable[[onnx.NodeProto, list[Any]], list[Any]] | None = None
         self.work = 0
@@ -150,14 +159,19 @@ class _Evaluator(ReferenceEvaluator):
     def _load_impl(self, node: onnx.NodeProto, input_types: Any = None) -> Any:
         if node.domain in ("", "ai.onnx") and node.op_type in _RANDOM:
             raise Float64Error(f"Operator {_title(node)} draws random numbers.")
-        if node.domain in ("", "ai.onnx") and node.op_type in _FLOAT32_INSIDE:
-            raise Float64Error(f"Operator {_title(node)} has no float64 implementation.")
         try:
+            if node.domain in ("", "ai.onnx") and node.op_type in _FLOAT32_INSIDE:
+                raise NotImplementedError
             return super()._load_impl(node, input_types)
         except (RuntimeContextError, Float64Error):
             raise
         except (NotImplementedError, RuntimeError) as error:
+            if self._lends(node):
+                return lambda node, _: Lent(node, self.opsets)
             raise Float64Error(f"Operator {_title(node)} has no float64 implementation.") from error
+
+    def _lends(self, node: onnx.NodeProto) -> bool:
+        return isinstance(self.proto_, onnx.ModelProto) and lends(node)
 
     def run(  # type: ignore[override]
         self,
@@ -200,18 +214,48 @@ class _Evaluator(ReferenceEvaluator):
             extra["linked_attributes"] = attributes
         if node.need_context():
             extra["context"] = results
-        try:
-            inputs = [results[name] for name in node.input]
-            outputs = node.run(*inputs, **extra)
-        except BnfoldError as error:
-            raise error if isinstance(error, Float64Error) else Float64Error(str(error)) from error
-        except Exception as error:
-            raise Float64Error(f"Operator {_title(node.onnx_node)} failed: {_one_line(error)}") from error
+        inputs = [results[name] for name in node.input]
+        outputs = self._computed(node, inputs, extra)
         self.work += work_of(node.op_type, inputs, outputs)
         if self.after is not None:
             outputs = self.after(node.onnx_node, list(outputs))
         for name, value in zip(node.output, outputs, strict=False):
-            results[name] = _checked(node.onnx_node, value)
+            results[name] = widen(value) if node.op_type in _EXACT_SOURCES else value
+
+    def _computed(self, node: Any, inputs: list[Any], extra: dict[str, Any]) -> list[Any]:
+        """What one node computes; on ONNX Runtime if it cannot be computed in float64."""
+        title = _title(node.onnx_node)
+        lent = node if isinstance(node, Lent) else self._lent.get(id(node))
+        if lent is not None:
+            return self._on_runtime(lent, title, inputs)
+        try:
+            outputs = list(node.run(*inputs, **extra))
+        except BnfoldError as error:
+            raise error if isinstance(error, Float64Error) else Float64Error(str(error)) from error
+        except Exception as error:
+            why = Float64Error(f"Operator {title} failed: {_one_line(error)}")
+        else:
+            narrow = None if node.op_type in _EXACT_SOURCES else _narrow(outputs)
+            if narrow is None:
+                return outputs
+            why = Float64Error(f"Operator {title} computes in {narrow}.")
+        if not self._lends(node.onnx_node):
+            raise why
+        lent = Lent(node.onnx_node, self.opsets)
+        try:
+            outputs = self._on_runtime(lent, title, inputs)
+        except Float64Error:
+            raise why from None
+        self._lent[id(node)] = lent
+        return outputs
+
+    def _on_runtime(self, lent: Lent, title: str, inputs: list[Any]) -> list[Any]:
+        try:
+            outputs = list(lent.run(*inputs))
+        except Exception as error:
+            raise Float64Error(f"Operator {title} has no float64 implementation. {_one_line(error)}") from error
+        self.lent.append(title)
+        return outputs
 
 
 def _together(batches: Sequence[Mapping[str, Array]]) -> Iterator[list[Mapping[str, Array]]]:
@@ -239,13 +283,10 @@ def _enter(lanes: Sequence[dict[str, Any]], weights: Mapping[str, Any], names: I
                 results[name] = value
 
 
-def _checked(node: onnx.NodeProto, value: Any) -> Any:
-    if node.op_type in _EXACT_SOURCES:
-        return widen(value)
-    for part in value if isinstance(value, list) else [value]:
-        if isinstance(part, np.ndarray) and part.dtype in NARROW:
-            raise Float64Error(f"Operator {_title(node)} computes in {part.dtype}.")
-    return value
+def _narrow(outputs: Sequence[Any]) -> Any:
+    """The type of a result that is narrower than float64; None if there is none."""
+    parts = (part for value in outputs for part in (value if isinstance(value, list) else [value]))
+    return next((part.dtype for part in parts if isinstance(part, np.ndarray) and part.dtype in NARROW), None)
 
 
 def _names_read(node: onnx.NodeProto) -> set[str]:

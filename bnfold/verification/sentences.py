@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bnfold.verification.blame import Blame
+from bnfold.verification.lent import CUT
 from bnfold.verification.rounding import FACTOR, FLOOR_ULP
 from bnfold.verification.tolerance import Tolerances
 from bnfold.verification.verdict import Algebra, Bounded, Place, Rounding
@@ -49,6 +50,14 @@ def of_files(found: Bounded, tolerances: Tolerances) -> list[str]:
 def only_inside(guilty: Blame) -> str:
     """On an error that the outputs hardly show."""
     return f"The outputs alone hide the difference: {guilty.site.tensor} shows it."
+
+
+def of_lent(operator: str) -> str:
+    """On an operator that cannot be computed in float64."""
+    return (
+        f"Operator {operator} has no float64 implementation: it alone was run on ONNX Runtime in float32, and inputs "
+        f"that agree within {_number(CUT)} were taken for equal there; everything else was compared in float64."
+    )
 
 
 def of_weaker(algebra: Algebra) -> str:

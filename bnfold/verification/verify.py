@@ -30,7 +30,7 @@ from bnfold.verification.data import Data
 from bnfold.verification.effort import FILES_BUDGET, FOLD_BUDGET
 from bnfold.verification.grown import with_growth
 from bnfold.verification.interface import check_interface
-from bnfold.verification.own_type import Ahead
+from bnfold.verification.own_type import FLOAT16, Ahead
 from bnfold.verification.reference import Float64Error, Parameters
 from bnfold.verification.sensitivity import DRAWS, Explained, Moving, every_weight, rewritten_weights
 from bnfold.verification.stored import compare_weights, model_type, stored_types
@@ -170,6 +170,7 @@ def _case(
     budget: float,
     traces: int = 0,
 ) -> Case:
+    plain += 2 * (model_type(folded) == FLOAT16)  # emulated as well
     settings.tolerances.check([value.name or "" for value in original.graph.outputs])
     batches = with_data(original, batches, data)
     traces += settings.trace and not traces

@@ -199,20 +199,58 @@ def test_loop_without_scan_outputs_and_refusal_with():
         Reference(as_ir(model)).run({"x": np.zeros(2)})
 
 
-@pytest.mark.parametrize(
-    ("op", "domain"),
-    [("RandomNormalLike", ""), ("GridSample", ""), ("FusedConv", "com.microsoft"), ("NoSuch", "")],
-)
-def test_what_cannot_run_in_float64_is_named(op, domain):
+def test_random_numbers_have_no_truth():
+    node = helper.make_node("RandomNormalLike", ["x"], ["y"], name="it")
+    with pytest.raises(Float64Error, match=r"RandomNormalLike \(it\) draws random numbers"):
+        Reference(as_ir(graph_model([node], [("x", TensorProto.FLOAT, [2])], ["y"])))
+
+
+@pytest.mark.parametrize(("op", "domain"), [("NoSuch", ""), ("NoSuch", "com.microsoft")])
+def test_what_nobody_can_run_is_named(op, domain):
     node = helper.make_node(op, ["x"], ["y"], domain=domain, name="it")
     model = graph_model([node], [("x", TensorProto.FLOAT, [2])], ["y"], extra=[domain] if domain else [])
-    with pytest.raises(Float64Error, match=op):
-        Reference(as_ir(model))
+    with pytest.raises(Float64Error, match="NoSuch"):
+        Reference(as_ir(model)).run({"x": np.ones(2)})
 
 
-def test_a_narrowed_result_is_an_error(monkeypatch):
+def test_an_operator_without_float64_is_run_alone_and_listed():
+    nodes = [
+        helper.make_node("Mul", ["x", "third"], ["a"]),
+        helper.make_node("QuickGelu", ["a"], ["b"], domain="com.microsoft", name="gelu"),
+        helper.make_node("Mul", ["b", "third"], ["y"]),
+    ]
+    third = np.array([1 / 3], np.float32)
+    model = graph_model(nodes, [("x", TensorProto.FLOAT, [4])], ["y"], [("third", third)], extra=["com.microsoft"])
+    reference = Reference(as_ir(model))
+    x = np.linspace(-1, 1, 4)
+    found = reference.run({"x": x}, ["a", "b"])
+    assert reference.lent == ["com.microsoft.QuickGelu (gelu)"]
+    a = x * np.float64(third[0])
+    np.testing.assert_array_equal(found["a"], a)
+    np.testing.assert_allclose(found["b"], a / (1 + np.exp(-1.702 * a)), rtol=1e-6)
+    np.testing.assert_array_equal(found["b"], found["b"].astype(np.float32))
+    np.testing.assert_array_equal(found["y"], found["b"] * np.float64(third[0]))
+
+
+def test_inputs_that_agree_give_an_operator_that_is_lent_equal_results():
+    node = helper.make_node("QuickGelu", ["x"], ["y"], domain="com.microsoft")
+    model = graph_model([node], [("x", TensorProto.FLOAT, [64])], ["y"], extra=["com.microsoft"])
+    x = np.random.default_rng(5).normal(size=64)
+    x[0] = np.float64(np.float32(0.5)) + 2.0**-26  # half way between two numbers of float32
+    first = Reference(as_ir(model)).run({"x": x})["y"]
+    close = Reference(as_ir(model)).run({"x": x * (1 + 1e-12)})["y"]
+    np.testing.assert_array_equal(first, close)
+    far = Reference(as_ir(model)).run({"x": x * (1 + 1e-6)})["y"]
+    assert (first != far).any()
+
+
+def test_a_narrowed_result_is_no_silent_loss(monkeypatch):
     model = single("Identity", {"x": np.ones(3, np.float32)})
     monkeypatch.setattr("onnx.reference.ops.op_identity.Identity._run", lambda self, x: (x.astype(np.float32),))
+    reference = Reference(as_ir(model))
+    reference.run({"x": np.ones(3)})
+    assert reference.lent == ["Identity (node)"]
+    monkeypatch.setattr("bnfold.verification.reference.lends", lambda _: False)
     with pytest.raises(Float64Error, match=r"Identity \(node\) computes in float32"):
         Reference(as_ir(model)).run({"x": np.ones(3)})
 

@@ -234,7 +234,22 @@ def with_grid_sample(model):
     return copy
 
 
-def test_without_float64_the_weaker_check_is_said(tmp_path):
+def test_one_operator_without_float64_leaves_the_rest_in_float64(tmp_path):
+    original = with_grid_sample(ORIGINAL)
+    batches = make_batches(specs_of(as_ir(original)))[:2]
+    found = fold_verdict(tmp_path, with_grid_sample(EXACT), with_grid_sample(FOLDED), original, batches)
+    assert found.verdict == "equivalent", found.sentences
+    assert found.algebra.precision == "float64"
+    assert found.algebra.max_rel < 1e-12
+    assert any("GridSample has no float64 implementation: it alone" in sentence for sentence in found.sentences)
+    wrong = mapped(with_grid_sample(EXACT), lambda n, w: w * (1 + 1e-7) if n == "fc.w" else w)
+    found = fold_verdict(tmp_path, wrong, with_grid_sample(FOLDED), original, batches)
+    assert found.verdict == "different"
+    assert 1e-8 < found.algebra.max_rel < 1e-6
+
+
+def test_without_float64_the_weaker_check_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("bnfold.verification.reference.lends", lambda _: False)
     original = with_grid_sample(ORIGINAL)
     batches = make_batches(specs_of(as_ir(original)))
     found = fold_verdict(tmp_path, with_grid_sample(EXACT), with_grid_sample(FOLDED), original, batches)
@@ -326,3 +341,26 @@ def test_ir_models_are_left_as_they_were(tmp_path):
     model = as_ir(EXACT)
     verify_fold(as_ir(ORIGINAL), model, saved(ORIGINAL, tmp_path / "o"), saved(FOLDED, tmp_path / "f"), BATCHES[:1])
     assert ir.to_proto(model).SerializeToString() == before
+
+
+@pytest.mark.parametrize(("power", "verdict"), [(14, "different"), (2, "equivalent")])
+def test_an_overflow_inside_a_row_of_float16_operators_is_found(tmp_path, power, verdict):
+    """Times 2^14 and back is exact in float64, and in float32, which ONNX Runtime keeps in a row."""
+
+    def detour(model):
+        copy = mapped(model, lambda _, w: w)
+        for name, value in (("up", 2.0**power), ("down", 2.0**-power)):
+            copy.graph.initializer.append(numpy_helper.from_array(np.array([value], np.float16), name))
+        copy.graph.node[-1].output[0] = "y0"
+        copy.graph.node.append(helper.make_node("Mul", ["y0", "up"], ["y1"], name="up"))
+        copy.graph.node.append(helper.make_node("Mul", ["y1", "down"], ["y"], name="down"))
+        return copy
+
+    net = Net(seed=2, dtype=np.float16)
+    reference, candidate = net.original(), detour(net.original())
+    paths = saved(reference, tmp_path / "r.onnx"), saved(candidate, tmp_path / "c.onnx")
+    found = verify_files(*paths, make_batches(specs_of(as_ir(reference))))
+    assert found.verdict == verdict, found.sentences
+    assert found.algebra.holds
+    assert any("emulated with every tensor rounded to float16" in sentence for sentence in found.sentences)
+    assert found.rounding.by == ("emulation" if verdict == "different" else "ONNX Runtime")
