@@ -59,7 +59,7 @@ class OutputMetrics:
             "ulp": dict(self.ulp),
             "not_finite": dict(zip(("reference", "candidate", "differing"), self.not_finite, strict=True)),
             "snr_db": _plain(self.snr_db),
-            "cosine": self.cosine,
+            "cosine": _plain(self.cosine),
             **{f"top{k}": share for k, share in self.top.items()},
             "pairs": [list(pair) for pair in self.pairs],
         }

@@ -180,5 +180,6 @@ def _demand_close(want: Array, have: Array, room: Array, magnitude: Any, why: st
         gap = np.abs(want - have)
         holds = gap <= room + EPS * (2 * np.abs(want) + magnitude)
     if not holds.all():
-        relative = float((gap / np.maximum(np.abs(want), np.abs(have)).clip(np.finfo(np.float64).tiny)).max())
+        with np.errstate(all="ignore"):
+            relative = float((gap / np.maximum(np.abs(want), np.abs(have)).clip(np.finfo(np.float64).tiny)).max())
         raise UnprovedError(f"{why} (off by {relative:.1e})")
