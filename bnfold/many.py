@@ -93,10 +93,12 @@ def fold_many(
         One outcome per source, in order.
 
     Raises:
-        UsageError: the folder cannot be made.
+        UsageError: the folder cannot be made, or is called like a model.
     """
     from joblib import Parallel, delayed
 
+    if folder.suffix.lower() in SUFFIXES and not folder.is_dir():
+        raise UsageError(f"Several models are written to a folder, and {folder} is called like a file; name a folder.")
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

@@ -85,6 +85,19 @@ def test_an_impossible_folder_is_refused(zoo: Path, tmp_path: Path) -> None:
         fold_many([zoo / "a.onnx"], tmp_path / "no" / "where", jobs=1)
 
 
+def test_a_folder_is_not_called_like_a_model(zoo: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="called like a file; name a folder"):
+        fold_many(models_in([zoo]), tmp_path / "out.onnx")
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_a_failure_names_its_model_once(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
+    outcomes = fold_many([tmp_path / "bad.onnx"], tmp_path / "out", jobs=1)
+    sentence = str(summary(outcomes)[1])
+    assert sentence.count("bad.onnx") == 1, sentence
+
+
 def test_joblib_chooses_the_backend(zoo: Path, tmp_path: Path) -> None:
     """Whatever the context says, as with Dask and Ray."""
     threads: set[str] = set()

@@ -65,7 +65,8 @@ def _folds() -> Iterator[tuple[str, str, Job]]:
         for form in FORMS:
 
             def fold_form(folder: Path, name: str = name, form: str = form) -> dict[str, Any]:
-                return _fold(save(built(name), form, folder), folder, ["--input", "x:1,3,32,32"])
+                module = built(f"torchvision:{name}")
+                return _fold(save(module, form, folder), folder, ["--input", "x:1,3,32,32"])
 
             yield "folds", f"torchvision:{name}, {form}", fold_form
 

@@ -29,9 +29,15 @@ def summary(outcomes: Sequence[Outcome]) -> list[RenderableType]:
         table.add_row(outcome.source, *_counts(outcome), _verdict(outcome), f"{outcome.seconds:.1f}")
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     parts: list[RenderableType] = [table]
-    parts += [Text(f"  {outcome.source}: {outcome.error}", style="red") for outcome in failed]
+    parts += [Text(f"  {_named(outcome)}", style="red") for outcome in failed]
     parts.append(Text(f"{len(outcomes) - len(failed)} of {len(outcomes)} models written.", style="bold"))
     return parts
+
+
+def _named(outcome: Outcome) -> str:
+    """Its sentence, which says of which model it is."""
+    error = outcome.error or ""
+    return error if outcome.source in error else f"{outcome.source}: {error}"
 
 
 def _counts(outcome: Outcome) -> tuple[str, str]:
