@@ -62,6 +62,14 @@ def test_a_tampered_zero_point_is_refused() -> None:
     assert fold.proof().unproved[0].node.startswith("conv")
 
 
+@pytest.mark.parametrize("kept", [1, 0])
+def test_a_dequantization_that_lacks_inputs_is_only_not_proved(kept: int) -> None:
+    fold = folded("conv-int8-per-channel")
+    (node,) = (node for node in fold.folded.graph.node if node.op_type == "DequantizeLinear")
+    del node.input[kept:]
+    assert not fold.proof().proved
+
+
 def test_scales_are_half_a_unit_from_exact_at_most() -> None:
     for name in NAMES:
         distances = folded(name).proof().measured.distances

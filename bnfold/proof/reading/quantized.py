@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnfold.proof.core.units import half_ulp
+from bnfold.proof.reading.expressions import is_float
 
 Array = NDArray[Any]
 _LIMIT = 1 << 26  # elements of a constant that is written out
@@ -25,6 +26,8 @@ def dequantized(node: Any, constants: Mapping[str, Array]) -> tuple[Array | None
     Scale and zero point are single numbers, or vary along `axis`, or along it in blocks of `block_size`. The value is
     None where they do not fit.
     """
+    if len(node.inputs) < 2 or not all(node.inputs[:2]) or not is_float(constants[node.inputs[1]]):
+        return None, np.zeros(())
     q, scale = (constants[name] for name in node.inputs[:2])
     zero = constants[node.inputs[2]] if node.input(2) else np.zeros(scale.shape)
     steps = q.shape, int(node.attributes.get("axis", 1)), int(node.attributes.get("block_size", 0))
