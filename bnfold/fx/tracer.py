@@ -147,6 +147,9 @@ class _Proxy(fx.Proxy):
     def __int__(self) -> int:
         return int(self.tracer.number(self, "an extent"))
 
+    def __float__(self) -> float:
+        return float(self.tracer.number(self, "an extent"))
+
 
 class _Attribute(Attribute, _Proxy):
     pass
