@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from benchmarks.merge.models import MEASURED, MODELS, Files, files
+from benchmarks.merge.models import MEASURED, MODELS, Files, families, files
 from benchmarks.merge.page import page
 from bnfold.latency.bench import bench
 from bnfold.latency.environment import environment
@@ -75,6 +75,7 @@ def main() -> None:
         print(json.dumps(record), flush=True)
         data["models"] = [other for other in data["models"] if other["model"] != name] + [record]
         data["models"].sort(key=lambda each: MODELS.index(each["model"]) if each["model"] in MODELS else len(MODELS))
+        data["families"] = families()
         data["environment"] = environment().to_json()
         RESULTS.write_text(json.dumps(data, indent=1) + "\n")
         PAGE.write_text(page(data))

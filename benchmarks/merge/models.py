@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +33,21 @@ MODELS = (
     "tiny_vit_5m_224",
     "nextvit_small",
 )
-"""One network of every module of timm that implements `fuse` or `reparameterize`."""
+"""Of every module of timm that implements `fuse` or `reparameterize` at least one network; see `families`."""
 
 MEASURED = ("repvgg_a0", "mobileone_s0", "fastvit_t8")
 """Those whose latency is measured unless others are named."""
+
+
+def families() -> dict[str, list[str]]:
+    """Every module of timm with a class that implements `fuse` or `reparameterize`, and its networks among MODELS."""
+    found = {}
+    for name in timm.list_modules():
+        module = importlib.import_module(f"timm.models.{name}")
+        kinds = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__]
+        if any({"fuse", "reparameterize"} & vars(kind).keys() for kind in kinds):
+            found[name] = sorted(set(MODELS) & set(timm.list_models(module=name)))
+    return found
 
 
 @dataclass(frozen=True)

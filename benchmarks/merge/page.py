@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
 HEAD = """# Merging against timm's own re-parameterization
@@ -30,6 +31,7 @@ level (where it folds batch normalization behind convolutions itself); above 1 i
 def page(data: dict[str, Any]) -> str:
     """Markdown of all records."""
     text = HEAD + "".join(_counts(record) for record in data["models"])
+    text += _coverage(data["families"], {record["model"] for record in data["models"]})
     timed = [record for record in data["models"] if "latency" in record]
     if timed:
         machine = data["environment"]
@@ -39,6 +41,14 @@ def page(data: dict[str, Any]) -> str:
         if noisy:
             text += f"\nThe machine was busy or the time short while these were measured: {', '.join(noisy)}.\n"
     return text
+
+
+def _coverage(families: dict[str, list[str]], counted: set[str]) -> str:
+    """Which modules of timm are represented, and which are not."""
+    open_ = [module for module, names in families.items() if not counted & set(names)]
+    text = f"In timm {len(families)} modules implement `fuse` or `reparameterize`: {', '.join(families)}. "
+    text += f"Not counted yet: {', '.join(open_)}." if open_ else "Each of them has a network above."
+    return "\n" + fill(text, 120) + "\n"
 
 
 def _counts(record: dict[str, Any]) -> str:

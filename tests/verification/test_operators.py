@@ -202,6 +202,16 @@ def test_resize_and_upsample_of_old_opsets(mode):
     agree("Upsample", {"x": floats(1, 2, 4, 6)}, 7, mode=mode, scales=[1.0, 1.0, 2.0, 2.0])
 
 
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("axes", [[2, 3], [-1, 2], [3]])
+def test_resize_along_some_axes(mode, axes):
+    x = floats(2, 3, 4, 6)
+    scales = np.array([2.0, 1.5][: len(axes)], np.float32)
+    agree("Resize", {"x": x, "roi": floats(0), "s": scales}, 18, mode=mode, axes=axes)
+    sizes = np.array([7, 9][: len(axes)])
+    agree("Resize", {"x": x, "roi": floats(0), "": None, "sizes": sizes}, 18, mode=mode, axes=axes)
+
+
 def test_resize_multiplies_scales_in_float32():
     arrays = {"x": floats(1, 1, 10, 10), "roi": floats(0), "s": np.array([1, 1, 0.7, 0.7], np.float32)}
     agree("Resize", arrays, mode="linear")

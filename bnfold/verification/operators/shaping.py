@@ -50,9 +50,13 @@ class Resize(OpRun):
         roi, scales, sizes = (*inputs, None, None, None)[:3]
         scales = None if scales is None or not scales.size else scales
         sizes = None if sizes is None or not sizes.size else sizes
+        axes = [int(a) % x.ndim for a in attributes.get("axes") or range(x.ndim)]
         if scales is not None:
-            axes = attributes.get("axes") or range(x.ndim)
             scales = _float32_scales([x.shape[a] for a in axes], scales)
+        if (roi is None or not roi.size) and attributes.get("keep_aspect_ratio_policy") in (None, "stretch"):
+            # With axes, `onnx.reference` resizes every channel of every sample on its own.
+            scales, sizes = _along_all(axes, np.ones(x.ndim), scales), _along_all(axes, np.array(x.shape), sizes)
+            attributes["axes"] = None
         return _resized(_resize(self, x, roi, scales, sizes, **attributes))
 
 
@@ -80,6 +84,13 @@ def _asymmetric(node: OpRun, x: Array, scales: Array | None, mode: str) -> tuple
             extrapolation_value=0.0,
         )
     )
+
+
+def _along_all(axes: list[int], others: Array, given: Array | None) -> Array | None:
+    """Scales or sizes of all axes, where some are given."""
+    if given is not None:
+        others[axes] = given
+    return None if given is None else others
 
 
 def _float32_scales(sizes: list[int], scales: Array) -> Array:
