@@ -20,7 +20,7 @@ def page(results: dict[str, Any]) -> str:
         f"Measured by `python -m benchmarks.tool` on {cpu}; the figures are in [results.json](results.json). "
         f"{results['note']}",
         "",
-        f"ResNet-50, {contest['bytes'] / 1e6:.0f} MB, start-up included, {len(base)} rounds in random order; ratios",
+        f"ResNet-50, {contest['bytes'] / 1e6:.0f} MB, start-up included, {_times(len(base))} in random order; ratios",
         "are medians of those of each round. Memory is the most anonymous memory of the process above the",
         "interpreter's; ONNX Runtime's child comes on top where there is a proof.",
         "",
@@ -47,6 +47,10 @@ def page(results: dict[str, Any]) -> str:
         *_memory(results),
     ]
     return "\n".join(lines)
+
+
+def _times(rounds: int) -> str:
+    return "once each" if rounds == 1 else f"{rounds} rounds"
 
 
 def _floor(runs: Mapping[str, Sequence[Mapping[str, float]]], floor: Mapping[str, float]) -> list[str]:
