@@ -16,10 +16,12 @@ from benchmarks.rivals.judged import feeds_of, judged, truth
 from benchmarks.rivals.latency import on_onnxruntime, on_openvino
 from benchmarks.rivals.models import MODELS, Model
 from benchmarks.rivals.page import write_page
+from benchmarks.rivals.pictures import draw
 from benchmarks.rivals.weights import errors
 from bnfold.latency.environment import environment
 
 HERE = Path(__file__).parent
+DOCS = HERE.parents[1] / "docs"
 RESULTS = HERE / "results.json"
 TEXTBOOK = "resnet50"
 """The model whose weights are compared one by one."""
@@ -74,7 +76,8 @@ def main() -> None:
         data |= {"environment": environment().to_json(), "versions": tools.versions()}
         RESULTS.write_text(json.dumps(data, indent=1) + "\n")
         print(model.name, flush=True)
-    write_page(data, HERE.parents[1] / "docs" / "rivals.md")
+    write_page(data, DOCS / "rivals.md")
+    draw(data, DOCS / "images")
 
 
 if __name__ == "__main__":

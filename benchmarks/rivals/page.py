@@ -31,6 +31,8 @@ def write_page(data: Entry, path: Path) -> None:
         " nodes but Constants. **wrong**: an output is off by more than 1e-4 in float64. -: the tool stopped with an"
         " error, or takes no ONNX.",
         "",
+        "![Share of affine operators that each tool leaves](images/rivals_left.svg)",
+        "",
         *_table(models, "original", _left, lambda entry: _left(entry["original"])),
         "",
         "## How fast the result runs",
@@ -38,6 +40,8 @@ def write_page(data: Entry, path: Path) -> None:
         "Speed-up over the original on ONNX Runtime's CPU provider at its full optimization level, one thread, with its"
         " 95 % interval; all files of a row ran in turn. ONNX Runtime folds a batch normalization that directly follows"
         " a convolution itself, whoever wrote the file; where that is all there is, nobody can be faster than 1.",
+        "",
+        "![Speed-up of what each tool wrote](images/rivals_speed.svg)",
         "",
         *_latency(models),
         "",
