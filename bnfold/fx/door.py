@@ -13,7 +13,8 @@ from torch import nn
 from bnfold.errors import SourceError, UsageError
 from bnfold.fx.fold import fold_module, module_difference
 from bnfold.fx.lift import lift
-from bnfold.fx.trace import in_eval_mode, mapped, tensors, unwrapped
+from bnfold.fx.trace import in_eval_mode, tensors, unwrapped
+from bnfold.fx.tracer import mapped
 from bnfold.gauge.rules.affine import elements
 from bnfold.network import Network
 from bnfold.plan import Objective

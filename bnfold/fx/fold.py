@@ -13,7 +13,8 @@ from bnfold.fx.lift import lift, lift_like
 from bnfold.fx.lower import lower
 from bnfold.fx.memory import remember
 from bnfold.fx.merge import merge_layers
-from bnfold.fx.trace import in_eval_mode, mapped, tensors
+from bnfold.fx.trace import in_eval_mode, tensors
+from bnfold.fx.tracer import mapped
 from bnfold.fx.wide import Wide
 from bnfold.in_range import merge_in_range, solve_in_range
 from bnfold.merge.stage import kept_apart, with_merges

@@ -15,8 +15,8 @@ import torch
 from torch import fx, nn
 
 from bnfold.errors import SourceError, UsageError
-from bnfold.fx.trace import ADVICE, items, mapped, tensors
-from bnfold.fx.tracer import longer
+from bnfold.fx.trace import ADVICE, items, tensors
+from bnfold.fx.tracer import longer, mapped
 from bnfold.network import Dim
 
 NUMPY: Mapping[torch.dtype, np.dtype[Any]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -128,15 +128,6 @@ def items(value: Any) -> list[tuple[Any, Any]] | None:
     if is_dataclass(value) and not isinstance(value, type):
         return [(field.name, getattr(value, field.name)) for field in fields(value)]
     return None
-
-
-def mapped(function: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:
-    """An input with every tensor replaced, in a tuple, list or dict as well."""
-    if isinstance(value, dict):
-        return {key: mapped(function, item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return type(value)(mapped(function, item) for item in value)
-    return function(value) if isinstance(value, torch.Tensor) else value
 
 
 def tensors(value: Any) -> list[torch.Tensor]:

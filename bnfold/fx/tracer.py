@@ -123,7 +123,7 @@ class Tracer(fx.Tracer):
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), known.__getitem__)
         target: Any = node.target
         if node.op == "placeholder":
-            return given.detach().clone() if isinstance(given, torch.Tensor) else given
+            return mapped(lambda tensor: tensor.detach().clone(), given)
         if node.op == "get_attr":
             return operator.attrgetter(target)(self.root)
         if node.op == "call_module":
@@ -155,15 +155,19 @@ class _Attribute(Attribute, _Proxy):
     pass
 
 
+def mapped(function: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:
+    """An input with every tensor replaced, in a tuple, namedtuple, list or dict as well."""
+    if isinstance(value, dict):
+        return {key: mapped(function, item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        parts = [mapped(function, item) for item in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return function(value) if isinstance(value, torch.Tensor) else value
+
+
 def longer(value: Any) -> Any:
     """An input with one more sample along axis 0 of every tensor."""
-    if isinstance(value, dict):
-        return {key: longer(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return type(value)(map(longer, value))
-    if not isinstance(value, torch.Tensor) or not value.ndim:
-        return value
-    return torch.cat([value.detach(), value.detach()[:1]])
+    return mapped(lambda x: torch.cat([x.detach(), x.detach()[:1]]) if x.ndim else x, value)
 
 
 def _follows_from_shapes(node: fx.Node) -> bool:

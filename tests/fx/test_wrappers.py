@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections import namedtuple
 from dataclasses import dataclass
 
 import pytest
@@ -207,6 +208,17 @@ def test_inputs_by_name():
 def test_a_dict_with_other_keys_is_one_input():
     module = seeded(Applied(lambda net, x: {"y": net.bn(net.conv(x["image"]))}))
     assert bnfold.fold(module, {"image": X}).report.affine.after == 0
+
+
+Pair = namedtuple("Pair", "image factor")
+
+
+@pytest.mark.parametrize("given", [Pair(X, X[:, :1, :1, :1]), [X, X[:, :1, :1, :1]], (X, X[:, :1, :1, :1])])
+def test_an_input_of_several_tensors(given):
+    module = seeded(Applied(lambda net, x: net.bn(net.conv(x[0])) * x[1]))
+    result = bnfold.fold(module, (given,))
+    assert result.report.affine.after == 0
+    torch.testing.assert_close(result.model(given), module(given))
 
 
 INSTANCE = {
