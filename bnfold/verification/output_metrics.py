@@ -108,8 +108,9 @@ def _pairs(alike: Sequence[tuple[Array, Array]]) -> tuple[tuple[float, float], .
         if a.dtype not in FLOATS or not x.any():
             continue
         places = np.unique(np.linspace(0, x.size - 1, min(x.size, max(1, PAIRS // len(alike)))).astype(int))
-        scale = np.abs(x).max()
-        found += zip((x[places] / scale).tolist(), (y[places] / scale).tolist(), strict=True)
+        with np.errstate(over="ignore"):
+            x, y = (values[places] / np.abs(x).max() for values in (x, y))
+        found += [pair for pair in zip(x.tolist(), y.tolist(), strict=True) if np.isfinite(pair).all()]
     return tuple((float(f"{x:.{DIGITS}g}"), float(f"{y:.{DIGITS}g}")) for x, y in found)
 
 

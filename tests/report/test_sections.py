@@ -62,7 +62,12 @@ def test_empty_networks_have_no_sections() -> None:
     assert sections([], []) == []
 
 
-@pytest.mark.parametrize("nodes", [residual(4), dense(20), [node("a", "x"), node("b", "y")], []])
+def branches(count: int) -> list[Node]:
+    nodes = [node(f"branch{i}", "x") for i in range(count)]
+    return [*nodes, node("sum", *(n["outputs"][0] for n in nodes), op="Sum")]
+
+
+@pytest.mark.parametrize("nodes", [residual(4), dense(20), branches(6), [node("a", "x"), node("b", "y")], []])
 def test_boxes_do_not_overlap_and_lie_inside(nodes: list[Node]) -> None:
     found = draw(nodes)
     assert [box.full for box in found.boxes if box.node] == [n["name"] for n in nodes]

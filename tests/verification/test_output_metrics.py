@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnfold.verification import Batch
-from bnfold.verification.output_metrics import ULP_EDGES, OutputMetrics, measure_outputs
+from bnfold.verification.output_metrics import PAIRS, ULP_EDGES, OutputMetrics, measure_outputs
 
 
 def measured(reference: np.ndarray, candidate: np.ndarray) -> OutputMetrics:
@@ -102,3 +102,19 @@ def test_an_output_that_only_one_model_has_is_left_out() -> None:
 def test_the_two_ends_of_float64_are_far_apart() -> None:
     largest = np.array([np.finfo(np.float64).max])
     assert measured(largest, -largest).ulp[f">{ULP_EDGES[-1]}"] == 1
+
+
+def test_pairs_are_values_at_the_same_places_as_shares_of_the_largest() -> None:
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(2, 500)), 100 * rng.normal(size=(2, 5))]
+    y = [a * 1.5 for a in x]
+    x[0][0, 0] = nan
+    batches = [Batch("many", {}), Batch("large", {})]
+    (found,) = measure_outputs(batches, [{"y": a} for a in x], [{"y": b} for b in y])
+    assert 100 < len(found.pairs) <= PAIRS
+    assert all(b == pytest.approx(1.5 * a, rel=1e-9) for a, b in found.pairs)
+    assert {a for a, _ in found.pairs[-10:]} == {float(f"{v:.12g}") for v in (x[1] / np.abs(x[1]).max()).ravel()}
+
+
+def test_pairs_beyond_the_range_of_floats_are_left_out() -> None:
+    assert measured(np.array([1e-300, 0.0]), np.array([1e300, 0.0])).pairs == ((0.0, 0.0),)

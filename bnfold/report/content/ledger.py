@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from bnfold.plan import REMEDIES, SENTENCES, Code
 from bnfold.report.content.table import Data, Name, Table, error, plural, table
 
+NAMED = 4
+"""So many nodes that take up an operator are named; JSON has them all."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -34,9 +37,13 @@ def removed(data: Data) -> list[Group]:
         if item["status"] == "removed":
             own = " + ".join(item["forms"].get(item["node"], ()))
             title = f"became {own}" if own else "folded away"
-            into = ", ".join(item["into"])
-            found[_kind(item), title].append((item["node"], f"into {into}" if into else "it changes no value"))
+            found[_kind(item), title].append((item["node"], _into(item["into"])))
     return [Group(kind, title, "", tuple(members)) for (kind, title), members in found.items()]
+
+
+def _into(nodes: Sequence[str]) -> str:
+    more = f" and {len(nodes) - NAMED} more" if len(nodes) > NAMED else ""
+    return f"into {', '.join(nodes[:NAMED])}{more}" if nodes else "it changes no value"
 
 
 def kept(data: Data) -> list[Group]:
