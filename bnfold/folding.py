@@ -17,7 +17,8 @@ from bnfold.in_range import merge_in_range, solve_in_range
 from bnfold.layout.clean import clean_layout, close_ranks, layout_operators
 from bnfold.merge.plan import Code, MergePlan
 from bnfold.merge.stage import kept_apart, with_merges
-from bnfold.plan import Objective, Plan
+from bnfold.objective import Objective
+from bnfold.plan import Plan
 from bnfold.proof.certificate import Certificate
 from bnfold.proof.issue import issue
 from bnfold.sources.onnx import defaulted_inputs, load

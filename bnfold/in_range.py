@@ -10,7 +10,8 @@ from bnfold.merge.plan import Code as Apart
 from bnfold.merge.plan import MergePlan
 from bnfold.merge.search import find_merges
 from bnfold.network import Network
-from bnfold.plan import SENTENCES, Code, Objective, Plan, Reason
+from bnfold.objective import Objective
+from bnfold.plan import SENTENCES, Code, Plan, Reason
 from bnfold.rewrite import OutOfRangeError
 
 T = TypeVar("T")

@@ -14,8 +14,8 @@ from bnfold.errors import UsageError
 from bnfold.folding import Folded, How, compute_constants, fold_file
 from bnfold.graph.facts import read_facts
 from bnfold.measure import bench_fold
+from bnfold.objective import Objective
 from bnfold.outgoing import stages
-from bnfold.plan import Objective
 from bnfold.price import price_of
 from bnfold.progress import Progress, silent
 from bnfold.proof.certificate import write as write_certificate

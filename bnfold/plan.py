@@ -15,17 +15,6 @@ from bnfold.merge.plan import MergePlan
 from bnfold.network import Computed
 
 
-class Objective(StrEnum):
-    """What a fold is for.
-
-    `latency` only takes what is free or counts less than what it saves; `eliminate` removes every affine operator that
-    has an exact form without it, whatever that costs.
-    """
-
-    LATENCY = "latency"
-    ELIMINATE = "eliminate"
-
-
 class Code(StrEnum):
     """Why an affine operator stays."""
 

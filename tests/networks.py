@@ -16,7 +16,8 @@ from bnfold.graph.apply import apply_plan
 from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.prepare import prepare
 from bnfold.graph.tensors import unrounded
-from bnfold.plan import Code, Decision, Objective, Plan, Reason
+from bnfold.objective import Objective
+from bnfold.plan import Code, Decision, Plan, Reason
 from bnfold.proof.certificate import Certificate
 from bnfold.proof.issue import issue
 from bnfold.rewrite import OutOfRangeError

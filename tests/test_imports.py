@@ -19,6 +19,10 @@ def test_start_is_light(code: str) -> None:
     assert not imported_by(code) & HEAVY
 
 
+def test_help_needs_no_numpy() -> None:
+    assert not {"numpy", "ml_dtypes", "pydantic"} & imported_by("import bnfold.cli.app")
+
+
 @pytest.mark.parametrize("name", ["fold", "inspect", "verify", "bench", "FoldResult"])
 def test_onnx_needs_no_torch(name: str) -> None:
     assert "torch" not in imported_by(f"import bnfold; bnfold.{name}; bnfold.{name}")

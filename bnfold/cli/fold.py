@@ -37,7 +37,7 @@ from bnfold.cli.proof_options import (
     parse_variants,
 )
 from bnfold.errors import UsageError
-from bnfold.plan import Objective
+from bnfold.objective import Objective
 
 
 def fold(

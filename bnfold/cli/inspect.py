@@ -21,7 +21,7 @@ from bnfold.cli.options import (
     parse_images,
     parse_shapes,
 )
-from bnfold.plan import Objective
+from bnfold.objective import Objective
 
 
 def inspect(

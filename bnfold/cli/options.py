@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bnfold.errors import UsageError
-from bnfold.plan import Objective
+from bnfold.objective import Objective
 
 if TYPE_CHECKING:
     from bnfold.sources.raw_images import RawImages

@@ -17,7 +17,7 @@ from bnfold.fx.trace import in_eval_mode, tensors, unwrapped
 from bnfold.fx.tracer import mapped
 from bnfold.gauge.rules.affine import elements
 from bnfold.network import Network
-from bnfold.plan import Objective
+from bnfold.objective import Objective
 from bnfold.price import price_of
 from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
 from bnfold.verification.verdict import Algebra, Rounding, Verification

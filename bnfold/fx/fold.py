@@ -18,7 +18,8 @@ from bnfold.fx.tracer import mapped
 from bnfold.fx.wide import Wide
 from bnfold.in_range import merge_in_range, solve_in_range
 from bnfold.merge.stage import kept_apart, with_merges
-from bnfold.plan import Objective, Plan
+from bnfold.objective import Objective
+from bnfold.plan import Plan
 
 
 def fold_module(

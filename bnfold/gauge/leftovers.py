@@ -9,7 +9,8 @@ from bnfold.gauge import last_resort
 from bnfold.gauge.compose import affine_of_run, composed, runs
 from bnfold.gauge.search import Search
 from bnfold.network import Node
-from bnfold.plan import Form, Objective, Plan, Reason
+from bnfold.objective import Objective
+from bnfold.plan import Form, Plan, Reason
 
 
 @dataclass(frozen=True)

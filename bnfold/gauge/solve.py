@@ -16,7 +16,8 @@ from bnfold.gauge.search import Search, because
 from bnfold.gauge.settle import Settled, settle
 from bnfold.memory import REMEMBERED
 from bnfold.network import Network
-from bnfold.plan import Code, Decision, Form, Objective, Plan, Reason, step_name
+from bnfold.objective import Objective
+from bnfold.plan import Code, Decision, Form, Plan, Reason, step_name
 
 
 @no_collection()

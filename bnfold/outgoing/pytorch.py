@@ -13,9 +13,9 @@ from torch import nn
 from bnfold import save
 from bnfold.errors import SourceError, UsageError
 from bnfold.fx.door import fold_in_torch
+from bnfold.objective import Objective
 from bnfold.outgoing.program import write_program
 from bnfold.outgoing.weights import plain, write_weights
-from bnfold.plan import Objective
 from bnfold.report.data import FoldResult
 from bnfold.sources import CHECKPOINTS, Reading
 from bnfold.sources.checkpoint import Checkpoint, read_checkpoint

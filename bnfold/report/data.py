@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from bnfold.errors import NotEquivalentError
 from bnfold.merge.plan import MergePlan
-from bnfold.plan import Decision, Objective, Plan
+from bnfold.objective import Objective
+from bnfold.plan import Decision, Plan
 from bnfold.price import Price
 from bnfold.verification.verdict import Verification
 

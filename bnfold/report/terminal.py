@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bnfold.plan import Objective
+from bnfold.objective import Objective
 from bnfold.report import benchmark, ledger, merges, verdict
 from bnfold.report.data import FoldReport
 

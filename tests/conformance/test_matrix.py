@@ -17,7 +17,7 @@ from bnfold.folding import How, fold_file
 from bnfold.graph.facts import read_facts
 from bnfold.graph.prepare import prepare
 from bnfold.graph.tensors import unrounded
-from bnfold.plan import Objective
+from bnfold.objective import Objective
 from bnfold.sources.onnx import load
 from bnfold.verification.reference import Reference
 

@@ -11,7 +11,7 @@ from bnfold.gauge.cost import elements as elements_of
 from bnfold.gauge.rules.affine import elements
 from bnfold.graph.facts import Facts, read_facts
 from bnfold.memory import KEY
-from bnfold.plan import Objective
+from bnfold.objective import Objective
 from tests.networks import Folded, Net, disagreement, fold
 
 

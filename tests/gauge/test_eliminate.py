@@ -10,7 +10,8 @@ from bnfold.gauge import cost, last_resort, relaxed
 from bnfold.gauge.rules.affine import affine_of, elements
 from bnfold.graph.facts import read_facts
 from bnfold.network import Tensor
-from bnfold.plan import Code, Objective
+from bnfold.objective import Objective
+from bnfold.plan import Code
 from bnfold.price import price_of
 from tests.gauge.contract import check
 from tests.gauge.test_contract import networks

@@ -9,7 +9,8 @@ import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 
-from bnfold.plan import SENTENCES, Code, Objective, Reason
+from bnfold.objective import Objective
+from bnfold.plan import SENTENCES, Code, Reason
 from tests.gauge.contract import check
 from tests.networks import Folded, Net, disagreement, fold
 

@@ -9,7 +9,8 @@ import pytest
 from bnfold.gauge import last_resort, relaxed
 from bnfold.gauge.relaxed import bounds, padding
 from bnfold.network import Computed
-from bnfold.plan import Form, Objective, Step
+from bnfold.objective import Objective
+from bnfold.plan import Form, Step
 from tests.networks import Net, disagreement, fold
 
 VALID = [0, 0, 0, 0]

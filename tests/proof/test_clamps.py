@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bnfold.plan import Objective
+from bnfold.objective import Objective
 from tests.networks import Net, fold
 from tests.proof.folds import Fold
 

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from benchmarks.conformance.cases import CASES
-from bnfold.plan import Objective
+from bnfold.objective import Objective
 from tests.networks import fold
 from tests.proof.folds import Fold
 

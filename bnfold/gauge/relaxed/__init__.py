@@ -17,7 +17,8 @@ from bnfold.gauge.requirements import Requirements
 from bnfold.gauge.rules.affine import elements
 from bnfold.gauge.units import Units
 from bnfold.network import Network, Node
-from bnfold.plan import Form, Objective, Plan
+from bnfold.objective import Objective
+from bnfold.plan import Form, Plan
 
 Priced = tuple[Form, int]
 
