@@ -152,3 +152,44 @@ def test_a_subgraph_that_writes_a_tensor_of_the_graph_around_it_is_refused() -> 
             graph.output[0].name = "conv3.folded"
     assert isinstance(fold.folded, onnx.ModelProto)
     assert not fold.proof().proved
+
+
+def two_outputs() -> onnx.ModelProto:
+    """An If with two outputs, of which each branch computes one by a Conv and a BatchNormalization."""
+    random = np.random.default_rng(2)
+    shapes = {"w": (4, 3, 1, 1), "gamma": 4, "beta": 4, "mean": 4, "variance": 4}
+    constants = [
+        numpy_helper.from_array(random.uniform(0.5, 1.5, shape).astype(np.float32), n) for n, shape in shapes.items()
+    ]
+
+    def branch(end: str) -> GraphProto:
+        made = [
+            helper.make_node("Conv", ["x", "w"], [f"a{end}"], f"conv{end}"),
+            helper.make_node("BatchNormalization", [f"a{end}", *list(shapes)[1:]], [f"b{end}"], f"bn{end}"),
+            helper.make_node("Tanh", [f"b{end}"], [f"c{end}"], f"tanh{end}"),
+        ]
+        results = [helper.make_tensor_value_info(f"{n}{end}", TensorProto.FLOAT, [1, 4, 2, 2]) for n in "bc"]
+        return helper.make_graph(made, f"g{end}", [], results)
+
+    node = helper.make_node("If", ["go"], ["y", "z"], "if", then_branch=branch("1"), else_branch=branch("2"))
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 2, 2]),
+        helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+    ]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4, 2, 2]) for name in "yz"]
+    graph = helper.make_graph([node], "g", inputs, outputs, constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_every_node_that_runs_a_subgraph_is_walked() -> None:
+    """The second output comes from a second If, which is not the first one again."""
+    fold = Fold.of(two_outputs())
+    assert fold.proof().unproved == ()
+    (first,) = (node for node in fold.folded.graph.node if node.op_type == "If")
+    second = fold.folded.graph.node.add()
+    second.CopyFrom(first)
+    first.output[:], second.output[:] = ["y", "unread"], ["unread too", "z"]
+    assert fold.proof().unproved == ()
+    (tanh, _) = (node for attribute in second.attribute for node in attribute.g.node if node.op_type == "Tanh")
+    tanh.op_type = "Sigmoid"
+    assert fold.proof().unproved[0].node.startswith("tanh")

@@ -135,16 +135,19 @@ def _compare_weights(
     outer, inner, right = (factor.astype(np.float64) for factor in (*want, have))
     wanted = layer.weight * outer
     wanted *= inner
-    slack = twin.room * np.abs(right)
+    room = twin.room()
+    slack = room * np.abs(right)
     if blur.any():
         slack = slack + np.abs(twin.weight) * blur.astype(np.float64)
     _demand_close(wanted, twin.weight * right, slack, 0.0, f"the weight {twin.name} is not what the original computes")
     if not same:
         measured.rewritten += twin.weight.size
-        _measure(layer.weight, twin, want, have, measured)
+        _measure(layer.weight, twin, room, want, have, measured)
 
 
-def _measure(weight: Array, twin: Linear, want: tuple[Array, Array], have: Array, measured: Measured) -> None:
+def _measure(
+    weight: Array, twin: Linear, room: Array, want: tuple[Array, Array], have: Array, measured: Measured
+) -> None:
     """The largest distance of a stored weight from its exact value, of all or of a seeded sample."""
     stored = twin.weight
     if any(array.ndim > stored.ndim for array in (*want, have)) or (have == 0).any():
@@ -155,7 +158,7 @@ def _measure(weight: Array, twin: Linear, want: tuple[Array, Array], have: Array
     outer, inner, right = (np.broadcast_to(array, stored.shape)[where] for array in (*want, have))
     exact = weight[where].astype(WIDE) * outer * inner / right
     measured.sampled += size if size <= ALL else SAMPLE
-    measured.note(twin.name, _distance(exact - stored[where].astype(WIDE), twin.room[where].astype(WIDE)))
+    measured.note(twin.name, _distance(exact - stored[where].astype(WIDE), room[where].astype(WIDE)))
 
 
 def _compare_shift(

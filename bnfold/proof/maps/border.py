@@ -35,9 +35,9 @@ def without_pad(network: Network, layer: Linear) -> Linear:
         channels, spatial = shape[1], before[2:].any() or after[2:].any()
         if spatial or number != 1 or layer.kind[-1] != 1 or not isinstance(channels, int):
             return layer
-        (weight, more), (room, more_room) = (np.split(a, [channels], axis=1) for a in (layer.weight, layer.room))
+        (weight, more), (room, more_room) = (np.split(a, [channels], axis=1) for a in (layer.weight, layer.room()))
         ones = more.sum(1, keepdims=True, dtype=np.float64), more_room.sum(1, keepdims=True)
-        return replace(layer, source=source, weight=weight, room=room, ones=ones)
+        return replace(layer, source=source, weight=weight, room=lambda: room, ones=ones)
     if layer.padded or (before < 0).any():
         return layer
     error = network.room(node.input(2)).reshape(-1)[:1] if value is not None and node.input(2) else ()

@@ -34,7 +34,7 @@ class Linear:
         kind: operator and every setting beside the weight; layers of equal kinds and weights compute the same.
         source, name: what it reads: the tensor, and the weight.
         weight: as stored.
-        room: how far rounding may have moved each number of it.
+        room: says how far rounding may have moved each number of it.
         factor: what all weights are multiplied by.
         padded: whether a kernel can meet padding.
         bias: the summand behind it, which may multiply as well.
@@ -49,7 +49,7 @@ class Linear:
     source: str
     name: str
     weight: Array
-    room: Array
+    room: Callable[[], Array]
     factor: float
     padded: bool
     bias: Affine
@@ -118,7 +118,7 @@ def _convolution(network: Network, node: Node) -> Linear | None:
         node.inputs[0],
         node.inputs[1],
         weight,
-        network.room(node.inputs[1]),
+        lambda: network.room(node.inputs[1]),
         1.0,
         _meets_border(node, kernel) if transposed else meets_padding(node, kernel, network.shape(node.inputs[0])),
         IDENTITY if bias is None else _summand(network, node, 1.0, (1, features, *spatial)),
@@ -165,7 +165,7 @@ def _matmul(network: Network, node: Node) -> Linear | None:
 def _product(network: Network, node: Node, left: bool, turned: bool, rank: int, factor: float, bias: Affine) -> Linear:
     contracted = -1 if left else -2
     name = node.inputs[0 if left else 1]
-    weight, room = (array.T if turned else array for array in (network.constants[name], network.room(name)))
+    weight = network.constants[name].T if turned else network.constants[name]
 
     def of_input(array: Array) -> Array:
         return _off(contracted)(array).swapaxes(-1, -2) if array.ndim > 1 else array
@@ -176,7 +176,7 @@ def _product(network: Network, node: Node, left: bool, turned: bool, rank: int, 
         node.inputs[1 if left else 0],
         name,
         weight,
-        room,
+        lambda: network.room(name).T if turned else network.room(name),
         factor,
         False,
         bias,

@@ -166,7 +166,8 @@ def _matrix(network: Network, node: Node, x: Composed, layout: Layout) -> Compos
     fits = layout.axis == layout.rank - 1 and not layout.extents and weight.ndim == 2
     demand(fits and weight.shape[1] == x.outputs, "its weight does not fit what it reads")
     matrix = (
-        layout.numbers(weight[None], found.room.T[None]) * layout.numbers(np.asarray(found.factor))[:, None, None, None]
+        layout.numbers(weight[None], found.room().T[None])
+        * layout.numbers(np.asarray(found.factor))[:, None, None, None]
     )
     ((here, tap),) = x.taps.items()
     return scaled(replace(x, taps={here: product(matrix, tap)}, bias=applied(matrix, x.bias)), found.bias, layout)
