@@ -73,6 +73,17 @@ def test_what_does_not_come_back_stays(tmp_path):
     assert (ops["Reshape"], ops["Transpose"]) == (2, 2)
 
 
+def test_windows_of_the_whole_image_go_and_are_proved(tmp_path):
+    """Swin cuts an image into windows, and joins them again; with one window that moves extents of 1."""
+    net = Net(dynamic=True)
+    x = net.node("Pad", net.input(2, 4, 4, 3), np.array([0, 0, 0, 0, 0, 1, 1, 0]))
+    x = net.node("Transpose", net.node("Reshape", x, [-1, 1, 5, 1, 5, 3]), perm=[0, 1, 3, 2, 4, 5])
+    assert folded(net, [net.node("Sigmoid", net.node("Reshape", x, [-1, 5, 5, 3]))], tmp_path) == {
+        "Pad": 1,
+        "Sigmoid": 1,
+    }
+
+
 def test_an_operator_in_between_that_stays_keeps_them(tmp_path):
     net = Net()
     x = net.node("Reshape", net.input(2, 5, 4), [-1, 20])

@@ -189,12 +189,19 @@ def _pointwise(network: Network, node: Node) -> tuple[str, Affine] | None:
 
 
 def _round_trip(network: Network, node: Node) -> tuple[str, Affine] | None:
-    """What lies between operators that only reshape, or two Transposes, the second restoring what the first reads."""
-    tensor, form = node.inputs[0], IDENTITY
+    """What lies between operators that leave elements in order, or Transposes, and ends in the shape it began in."""
+    tensor, form, y = node.inputs[0], IDENTITY, network.shape(node.outputs[0])
+    ordered = _keeps_order(network, node)
     while tensor in network.writer:
         first, index = network.writer[tensor]
-        if first.op == node.op or (first.op in _ORDERED and node.op in _ORDERED):
-            return _carried(network, first, node, form)
+        if ordered and _keeps_order(network, first):
+            moved = _before(network, first, form)
+            if moved is None or _restored(moved[1], y):
+                return None if moved is None else (first.inputs[0], moved[0])
+            tensor, form = first.inputs[0], moved[0]
+            continue
+        if first.op == node.op == "Transpose":
+            return _turned_back(network, first, node, form)
         step = affine_step(network, first) if index == 0 else None
         if step is None:
             break
@@ -202,22 +209,36 @@ def _round_trip(network: Network, node: Node) -> tuple[str, Affine] | None:
     return None
 
 
-def _carried(network: Network, first: Node, last: Node, form: Affine) -> tuple[str, Affine] | None:
-    """An affine map between two operators that move elements there and back, as one of what the first one reads."""
-    x, inner, y = (network.shape(name) for name in (first.inputs[0], first.outputs[0], last.outputs[0]))
-    if x is None or inner is None or y is None or not _restored(x, y) or not _as_large(form.shape, inner):
+def _keeps_order(network: Network, node: Node) -> bool:
+    """Whether a node leaves all elements in their order; a Transpose does that moves nothing but extents of 1."""
+    if node.op != "Transpose":
+        return node.op in _ORDERED
+    shape, perm = network.shape(node.inputs[0]), node.attributes.get("perm")
+    moved = [] if shape is None or not perm else [axis for axis in perm if shape[axis] != 1]
+    return bool(moved) and moved == sorted(moved)
+
+
+def _before(network: Network, node: Node, form: Affine) -> tuple[Affine, Shape] | None:
+    """A map of what a node writes that leaves elements in order, as a map of what it reads, and the shape of that."""
+    x, y = network.shape(node.inputs[0]), network.shape(node.outputs[0])
+    if x is None or y is None or not _as_large(form.shape, y):
         return None
-    rank = len(inner)
-    if last.op in _ORDERED:
-        try:
-            moved = form.map(lambda array: movement.reshaped(_ranked(array, rank), inner, y))
-        except UnprovedError:
-            return None
-        return first.inputs[0], replace(moved, shape=())
-    there, back = (list(node.attributes.get("perm") or range(rank)[::-1]) for node in (first, last))
-    if [there[axis] for axis in back] != list(range(rank)):
+    try:
+        moved = form.map(lambda array: movement.reshaped(_ranked(array, len(y)), y, x))
+    except UnprovedError:
         return None
-    return first.inputs[0], replace(form.map(lambda array: _ranked(array, rank).transpose(back)), shape=())
+    return replace(moved, shape=()), x
+
+
+def _turned_back(network: Network, first: Node, last: Node, form: Affine) -> tuple[str, Affine] | None:
+    """A map between two Transposes that undo each other."""
+    inner = network.shape(first.outputs[0])
+    if inner is None or not _as_large(form.shape, inner):
+        return None
+    there, back = (list(node.attributes.get("perm") or range(len(inner))[::-1]) for node in (first, last))
+    if [there[axis] for axis in back] != list(range(len(inner))):
+        return None
+    return first.inputs[0], replace(form.map(lambda array: _ranked(array, len(inner)).transpose(back)), shape=())
 
 
 def _ranked(array: Array, rank: int) -> Array:
@@ -230,8 +251,10 @@ def _as_large(constants: tuple[int, ...], x: Shape) -> bool:
     return len(constants) <= len(x) and all(m in (1, extent) for m, extent in zip(constants, behind, strict=True))
 
 
-def _restored(x: Shape, y: Shape) -> bool:
+def _restored(x: Shape, y: Shape | None) -> bool:
     """Whether two shapes of equally many elements are the same; one extent may be unknown."""
+    if y is None:
+        return False
     known = [(a, b) for a, b in zip(x, y, strict=False) if isinstance(a, int) and isinstance(b, int)]
     return len(x) == len(y) <= len(known) + 1 and all(a == b > 0 for a, b in known)
 
