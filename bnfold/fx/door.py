@@ -121,7 +121,7 @@ def _prove(module: nn.Module, exact: nn.Module, folded: nn.Module, inputs: Seque
     errors = [max(_own_error(module, part, draw) for draw in draws) for part in (module, folded)]
     dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
     allowed = FACTOR * errors[0] + FLOOR_EPS * torch.finfo(dtype).eps
-    rounding = Rounding(errors[0], errors[1], allowed)
+    rounding = Rounding(errors[0], errors[1], allowed, by="PyTorch", dtype=str(dtype).removeprefix("torch."))
     holds = algebra.holds and rounding.holds
     told = f"Both modules ran in PyTorch, on the example inputs and {DRAWS} random ones like them.", NO_CERTIFICATE
     return Verification("equivalent" if holds else "different", algebra, rounding, sentences=told)

@@ -33,6 +33,8 @@ def test_a_module_stays_a_module() -> None:
     assert proof.verdict == "equivalent"
     assert proof.algebra is not None
     assert 0 < proof.algebra.max_rel < 1e-10
+    assert proof.rounding is not None
+    assert (proof.rounding.by, proof.rounding.dtype) == ("PyTorch", "float32")
     assert result.report.proof is None
     assert door.NO_CERTIFICATE in proof.sentences
     torch.testing.assert_close(result.model(images), module(images))

@@ -58,3 +58,9 @@ def test_the_worst_verdict_counts(data: dict[str, Any], key: str) -> None:
 def test_no_proof_no_claim(data: dict[str, Any]) -> None:
     data["proof"] = {"verdict": "not_proved"}
     assert not re.search("proved", headline(data))
+
+
+@pytest.mark.parametrize(("by", "says"), [("PyTorch", "and in PyTorch its"), ("emulation", "and in emulation its")])
+def test_it_says_what_ran_the_models(data: dict[str, Any], by: str, says: str) -> None:
+    data["verification"]["rounding"]["by"] = by
+    assert says in headline(data)

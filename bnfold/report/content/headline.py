@@ -60,7 +60,8 @@ def _proved(data: Data) -> str:
         ways.append("proved for every input")
     if rounding is not None and rounding["folded"] is not None:
         ours, own = error(rounding["folded"]), error(rounding["original"])
-        ways.append(f"and on ONNX Runtime its error is {ours}, the original's {own}")
+        on = {"emulation": "in emulation", "PyTorch": "in PyTorch"}.get(rounding["by"], f"on {rounding['by']}")
+        ways.append(f"and {on} its error is {ours}, the original's {own}")
     return ", ".join(ways)
 
 
