@@ -30,7 +30,7 @@ def ledger(plan):
     ]
 
 
-@pytest.mark.parametrize("name", CASES.keys() - LEFT_TO_TORCH.keys() - ANY_IMAGE_SIZE)
+@pytest.mark.parametrize("name", sorted(CASES.keys() - LEFT_TO_TORCH.keys() - ANY_IMAGE_SIZE))
 def test_the_ledger_of_every_form_is_the_same(name):
     form, _, rank = CASES[name]
     module, x = Through(form, rank, shift=True).requires_grad_(False), normal(2, 4, *([6] * (rank - 2)))
