@@ -67,6 +67,6 @@ def rewritten(search: Search, plan: Plan, reasons: Mapping[str, Reason], objecti
 
 def _eliminated(host: str, nodes: tuple[Node, ...], plan: Plan, reasons: Mapping[str, Reason]) -> Form | None:
     why = reasons.get(host)
-    if why is None or why.code not in last_resort.REASONS or why.against == host:
+    if why is None or not last_resort.allows(why, host):
         return None
-    return last_resort.depthwise(nodes, affine_of_run(nodes), plan) if last_resort.exists(nodes[-1]) else None
+    return last_resort.depthwise(nodes, affine_of_run(nodes), plan) if last_resort.possible(nodes[-1]) else None

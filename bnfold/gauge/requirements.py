@@ -30,6 +30,7 @@ class Requirements:
 
     def __init__(self) -> None:
         self._scales: list[Statement] = []
+        self._sizes: list[Statement] = []
         self._positives: list[Statement] = []
         self._shifts: list[Statement] = []
 
@@ -37,6 +38,12 @@ class Requirements:
         """S_y = factor * product of the S of `terms`; factor is never 0."""
         size, (right, *ids) = _flat(factor, y, *terms)
         self._scales.append(Statement(origin, size, ids, (1.0, *[-1.0] * len(terms)), right, right))
+
+    def size(self, origin: int, y: Ids, x: Ids) -> None:
+        """|S_y| = |S_x|."""
+        size, ids = _flat(y, x)
+        one = np.ones(1)
+        self._sizes.append(Statement(origin, size, ids, (1.0, -1.0), one, one))
 
     def positive(self, origin: int, ids: Ids) -> None:
         """S > 0."""
@@ -60,14 +67,15 @@ class Requirements:
     def twin(self) -> Requirements:
         """The same, to add to."""
         other = Requirements()
-        other._scales, other._positives, other._shifts = [*self._scales], [*self._positives], [*self._shifts]
+        other._scales, other._sizes = [*self._scales], [*self._sizes]
+        other._positives, other._shifts = [*self._positives], [*self._shifts]
         return other
 
     def statements(self, code: Code) -> list[Statement]:
         """What is stated in one system. Those about scales and signs give the factor on the right."""
         if code == Code.SHIFT:
             return self._shifts
-        return self._scales if code == Code.SCALE else self._scales + self._positives
+        return self._scales + (self._sizes if code == Code.SCALE else self._positives)
 
 
 def compiled(code: Code, statements: Sequence[Statement]) -> Equations:

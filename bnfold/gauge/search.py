@@ -183,6 +183,11 @@ class Search:
             candidates = [candidate for i, candidate in enumerate(candidates) if i not in refused]
         return candidates
 
+    def stiff(self) -> set[str]:
+        """Names of operators that stay and cannot be rewritten for the units of the others."""
+        kept = {c.node.name: c.kept for c in self.refused if c.keepable and c.kept is not None}
+        return {c.node.name for c in self.refused if not c.keepable} | self.grant(kept).keys()
+
     def keep_scalars(self) -> None:
         """Where no removal depends on it, an operator that stays keeps its single constant single."""
         wishes = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
-from bnfold.gauge import fused, leftovers, relaxed
+from bnfold.gauge import fused, last_resort, leftovers, relaxed
 from bnfold.gauge.collector import no_collection
 from bnfold.gauge.exchange import improve
 from bnfold.gauge.into import NOWHERE, Ends, absorbers
@@ -14,6 +14,7 @@ from bnfold.gauge.rules import read
 from bnfold.gauge.rules.affine import elements
 from bnfold.gauge.search import Search, because
 from bnfold.gauge.settle import Settled, settle
+from bnfold.gauge.units import Units
 from bnfold.memory import REMEMBERED
 from bnfold.network import Network
 from bnfold.objective import Objective
@@ -41,19 +42,24 @@ def solve(
     withdrawn |= protected
     pinned = set(protected)
     loose = relaxed.relaxable(network, objective)
-    units = read(network, frozenset(pinned), relaxed.rules(network, loose))
+    last = last_resort.free(network, withdrawn) if objective is Objective.ELIMINATE else {}
+
+    def reading() -> Units:
+        return read(network, frozenset(pinned), {**relaxed.rules(network, loose), **last})
+
+    units = reading()
     while True:
         search = Search(units, withdrawn)
         improve(search)
+        stiff = search.stiff()
         blockers = search.grant(relaxed.dearest_first(network, search.units.wishes))
         search.keep_scalars()
         lasting |= {candidate.node.name for candidate in search.refused if candidate.dead.any()}
-        stiff = {candidate.node.name for candidate in search.refused if not candidate.keepable}
         if stiff:
             for name in stiff:
                 withdrawn.setdefault(name, search.reasons[name])
             pinned |= stiff
-            units = read(network, frozenset(pinned), relaxed.rules(network, loose))
+            units = reading()
             continue
         settled = settle(search)
         lossy = most_lossy(search, settled.tensors)
@@ -65,7 +71,7 @@ def solve(
         if not unworthy:
             return _decided(network, search, draft, forms, withdrawn, objective, lasting)
         loose -= unworthy
-        units = read(network, frozenset(pinned), relaxed.rules(network, loose))
+        units = reading()
 
 
 def _draft(network: Network, search: Search, settled: Settled) -> Plan:

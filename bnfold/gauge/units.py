@@ -41,7 +41,8 @@ class Candidate:
 
     Attributes:
         dead: where the scale is exactly 0, so that y does not depend on x; shaped like the affine map.
-        keepable: whether the node, kept, can be rewritten for any units that the equations allow.
+        keepable: whether the node, kept, can be rewritten for any units that the equations and `kept` allow.
+        kept: what it demands only if it stays.
     """
 
     node: Node
@@ -53,6 +54,7 @@ class Candidate:
     dead: NDArray[np.bool_]
     keepable: bool
     requirements: Requirements
+    kept: Requirements | None = None
 
 
 @dataclass(frozen=True)

@@ -323,3 +323,53 @@ def test_fold_agrees_with_float64_on_more_inputs():
     net = Net(seed=3)
     folded = eliminated(net, between(net, "Relu", "Sigmoid", gamma=np.array([2.0, 1, 3, 0.5])))
     assert max(disagreement(folded, net.feeds(seed)) for seed in range(5, 9)) < 1e-10
+
+
+@pytest.mark.parametrize("constant", [np.array([0.5, 1.0, 2.0]), np.full(3, 0.5)])
+@pytest.mark.parametrize(
+    ("op", "first", "other"),
+    [("Add", False, "Mul"), ("Sub", False, "Div"), ("Sub", True, "Mul"), ("Mul", False, "Add"), ("Div", False, "Sub")],
+)
+def test_the_convolution_in_place_of_an_operator_takes_up_others(op, first, other, constant):
+    """As a second fold would, which finds the convolution there."""
+    net = Net()
+    operands = [net.input(2, 3, 5, 4), constant.reshape(3, 1, 1)]
+    x = net.node("MaxPool", net.node(op, *(operands[::-1] if first else operands)), kernel_shape=[2, 2])
+    folded = eliminated(net, net.node("Sigmoid", net.node(other, x, 4.0)))
+    assert operators(folded) == ["Conv", "MaxPool", "Sigmoid"]
+    assert not folded.kept
+
+
+def test_a_single_constant_that_takes_up_one_of_every_channel_is_none():
+    net = Net()
+    x = net.relu(net.node("Mul", net.input(2, 3, 5, 4), np.array([0.5, 1, 2]).reshape(3, 1, 1)))
+    folded = eliminated(net, net.node("Sigmoid", net.node("Mul", x, 4.0)))
+    assert operators(folded) == ["Relu", "Conv", "Sigmoid"]
+    assert not folded.kept
+
+
+def test_a_single_constant_behind_one_of_every_channel_is_in_the_same_convolution():
+    net = Net()
+    x = net.node("Mul", net.node("Sigmoid", net.input(2, 3, 5, 4)), np.array([0.5, 1, 2]).reshape(3, 1, 1))
+    folded = eliminated(net, net.node("Sigmoid", net.node("Add", x, 1.0)))
+    assert operators(folded) == ["Sigmoid", "Conv", "Sigmoid"]
+
+
+@pytest.mark.parametrize("objective", Objective)
+def test_a_constant_minus_x_goes_where_a_removal_beside_it_could_not_stay(objective):
+    """Kept or removed it keeps the size of the scale, so the normalization is in its way from the start."""
+    net = Net()
+    x = net.conv(net.input(2, 3, 5, 4), 4)
+    outputs = [net.bn(x, name="beside"), net.node("Sub", 2.0, x, name="minus")]
+    folded = check(net, outputs, objective)
+    assert folded.decision("minus").removed
+    eliminating = objective is Objective.ELIMINATE
+    assert operators(folded) == ["Conv", "Conv" if eliminating else "BatchNormalization"]
+
+
+def test_a_constant_minus_x_that_stays_moves_a_shift_into_its_constant():
+    net = Net()
+    x = net.conv(net.input(2, 3, 5, 4), 4)
+    y = net.node("Add", x, net.normal(4, 1, 1), name="shift")
+    folded = check(net, [y, net.node("Sigmoid", net.node("Sub", net.normal(4, 1, 1), x))])
+    assert operators(folded) == ["Conv", "Sub", "Sigmoid"]

@@ -500,5 +500,14 @@ def blank_in_padding(net):
     return net.conv(net.bn(x, gamma=np.asarray([0.0, 1, 1, 1]), mean=np.zeros(4), beta=np.asarray([0.5, 0, 0, 0])), 2)
 
 
+@detector
+def flipped_beside_mirrored(net):
+    """Beside the normalization the subtraction has nowhere to go, and a Relu forbids to flip it."""
+    x = plain(net)
+    flipped = net.node("Sigmoid", net.bn(x, gamma=-np.ones(net.channels(x))))
+    mirrored = net.relu(net.node("Sub", per_channel(net), x))
+    return net.node("Concat", flipped, net.conv(mirrored, 4, pads=VALID, kernel=1), axis=1)
+
+
 def plain_wide(net: Net) -> str:
     return net.conv(net.input(1, 3, 3, 3), 8)

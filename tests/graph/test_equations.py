@@ -19,6 +19,7 @@ from tests.graph.test_mutations import difference
 from tests.networks import Net, _prepared
 
 NOT_ALGEBRA = {
+    "subtracts from a constant, which keeps the size of the scale": "saves a search; what stays satisfies it anyway",
     "has no bias, and an Add of its own would cost more than it saves": "the price of a form; else an Add is made",
     "interpolates with weights that sum to 1 only nearly": "the weights of a runtime; in exact arithmetic they do",
     "has a quantized weight, whose scales must be positive": "ONNX wants that; a negative scale would be refused later",

@@ -203,6 +203,11 @@ def test_a_removal_with_the_wrong_scale(monkeypatch):
     assert difference("conv_bn") > 1e-6
 
 
+def test_an_operator_that_stays_in_units_that_it_cannot_have(monkeypatch):
+    monkeypatch.setattr(Search, "stiff", lambda _: set())
+    assert difference("flipped_beside_mirrored") > 1e-6
+
+
 def empty_whatever_else_reads(monkeypatch):
     monkeypatch.setattr(Search, "_owns_its_input", lambda *_: True)
 

@@ -6,12 +6,14 @@ a' = gain_y * a * S_x and b' = gain_y * (a T_x + b) + offset_y, as far as its co
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnfold.affine import Affine
+from bnfold.gauge.equations import Ids
 from bnfold.gauge.requirements import Requirements
 from bnfold.gauge.units import Candidate, Statistics, Units
 from bnfold.network import Node, OpaqueError, Tensor
@@ -146,7 +148,7 @@ def batch_normalization(node: Node, units: Units) -> None:
     units.statistics[x.name] = Statistics(mean.reshape(shape), np.sqrt(np.abs(variance)).reshape(shape))
     units.statistics[y.name] = Statistics(beta.reshape(shape), np.abs(gamma).reshape(shape))
     units.gauges[y.name] = units.fresh(shape, free=True)
-    units.candidates.append(_candidate(node, units, x, y, gauge, affine, keepable=True))
+    units.candidates.append(candidate(node, units, x, y, gauge, affine, keepable=True))
 
 
 def trains(node: Node) -> bool:
@@ -169,16 +171,19 @@ def arithmetic(node: Node, units: Units) -> None:
     shape = np.broadcast_shapes(gauge.shape, affine.scale.shape)
     fits = affine.scale.size == 1 or shape == affine.scale.shape
     units.gauges[y.name] = out = units.fresh(shape, free=True)
-    mirrored = node.op == "Sub" and node.inputs[0] is not x
-    if mirrored:
-        fits = False  # removed it needs S_y = -S_x, kept S_y = S_x: no equation holds for both
+    kept = None
+    if node.op == "Sub" and node.inputs[0] is not x:  # removed it needs S_y = -S_x, kept S_y = S_x
+        origin = units.demand(node, "subtracts from a constant, which keeps the size of the scale")
+        units.structure.size(origin, out, gauge)
+        kept = Requirements()
+        kept.scale(origin, out, [gauge])
     elif node.op in ("Add", "Sub"):
         origin = units.demand(node, "adds a constant, which keeps the scale")
         units.structure.scale(origin, out, [gauge], affine.scale)
     elif fits:
         origin = units.demand(node, "multiplies the shift with its constant")
         units.structure.shift(origin, out, [(affine.scale, gauge)])
-    units.candidates.append(_candidate(node, units, x, y, gauge, affine, keepable=fits))
+    units.candidates.append(replace(candidate(node, units, x, y, gauge, affine, keepable=fits), kept=kept))
 
 
 def _keeps_shape(x: Tensor, constant: tuple[int, ...]) -> bool:
@@ -190,9 +195,10 @@ def _keeps_shape(x: Tensor, constant: tuple[int, ...]) -> bool:
     return all(extent == 1 or x.extent(axis - rank) == extent for axis, extent in enumerate(constant))
 
 
-def _candidate(
-    node: Node, units: Units, x: Tensor, y: Tensor, gauge: np.ndarray, affine: Affine, *, keepable: bool
+def candidate(
+    node: Node, units: Units, x: Tensor, y: Tensor, gauge: Ids, affine: Affine, *, keepable: bool
 ) -> Candidate:
+    """What removing this map from x, of these units, to y, whose units are known, demands."""
     out = result = units.of(y)
     dead = affine.scale == 0
     requirements = Requirements()
