@@ -18,7 +18,7 @@ from bnfold.gauge.units import Units
 from bnfold.memory import REMEMBERED
 from bnfold.network import Network
 from bnfold.objective import Objective
-from bnfold.plan import Code, Decision, Form, Plan, Reason, step_name
+from bnfold.plan import SENTENCES, Code, Decision, Form, Plan, Reason, step_name
 
 
 @no_collection()
@@ -48,6 +48,7 @@ def solve(
         return read(network, frozenset(pinned), {**relaxed.rules(network, loose), **last})
 
     units = reading()
+    rivals: dict[str, tuple[str, ...]] = {}
     while True:
         search = Search(units, withdrawn)
         improve(search)
@@ -58,7 +59,16 @@ def solve(
         if stiff:
             for name in stiff:
                 withdrawn.setdefault(name, search.reasons[name])
+                rivals[name] = search.blockers.get(name, ())
             pinned |= stiff
+            units = reading()
+            continue
+        vain = _pinned_in_vain(search, rivals, withdrawn)
+        if vain:
+            for name, (rival, reason) in vain.items():
+                withdrawn[rival] = reason
+                del withdrawn[name], rivals[name]
+            pinned -= vain.keys()
             units = reading()
             continue
         settled = settle(search)
@@ -72,6 +82,24 @@ def solve(
             return _decided(network, search, draft, forms, withdrawn, objective, lasting)
         loose -= unworthy
         units = reading()
+
+
+def _pinned_in_vain(
+    search: Search, rivals: Mapping[str, Sequence[str]], withdrawn: Mapping[str, Reason]
+) -> Mapping[str, tuple[str, Reason]]:
+    """Operators that had to keep all units for the sake of removals which then did not fit either.
+
+    They are tried again, each without one of these: its name, and the reason why that one stays.
+    """
+    found = {}
+    for name, names in rivals.items():
+        for rival in names:
+            if rival in search.reasons and rival not in withdrawn:
+                why = search.reasons[rival]
+                sentence = f"{SENTENCES[why.code]}: beside it {name} could neither go nor stay"
+                found[name] = rival, replace(why, sentence=sentence, against=name)
+                break
+    return found
 
 
 def _draft(network: Network, search: Search, settled: Settled) -> Plan:

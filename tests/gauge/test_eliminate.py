@@ -373,3 +373,18 @@ def test_a_constant_minus_x_that_stays_moves_a_shift_into_its_constant():
     y = net.node("Add", x, net.normal(4, 1, 1), name="shift")
     folded = check(net, [y, net.node("Sigmoid", net.node("Sub", net.normal(4, 1, 1), x))])
     assert operators(folded) == ["Conv", "Sub", "Sigmoid"]
+
+
+@pytest.mark.parametrize("objective", Objective)
+def test_an_operator_that_could_neither_go_nor_stay_goes(objective):
+    """If the normalization went, it would have to stay, but not with the scale of the other sign."""
+    net = Net()
+    x = net.conv(net.input(2, 3, 5, 4), 4)
+    beside = net.node("Sigmoid", net.bn(x, gamma=-np.ones(4), name="beside"))
+    minus = net.node("LeakyRelu", net.node("Sub", 2.0, x, name="minus"))
+    folded = check(net, [beside, net.conv(minus, 4)], objective)
+    assert folded.decision("minus").removed
+    if objective is Objective.LATENCY:
+        reason = folded.decision("beside").reason
+        assert reason is not None
+        assert reason.against == "minus"
