@@ -29,7 +29,7 @@ REFUSED = {
     "bench_seconds": (3.0, "--bench and --seconds"),
 }
 HEEDED = {"shapes", "merge", "objective", "arch", "trust", "dry_run", "force"}
-ELSEWHERE = {"source", "example_inputs", "output", "certificate", "keep_model", "progress"}
+ELSEWHERE = {"source", "example_inputs", "output", "certificate", "details", "keep_model", "progress"}
 
 
 def test_every_option_is_of_one_kind():
