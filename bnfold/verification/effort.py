@@ -11,7 +11,7 @@ from typing import Any
 
 from bnfold.verification.batches import Batch
 
-FOLD_BUDGET, FILES_BUDGET = 40e9, 100e9
+FOLD_BUDGET, FILES_BUDGET = 40e9, 60e9
 """Multiply-adds that the float64 interpreter may take, all its passes together: seconds behind a fold, whose other
 witness is the proof; more where two finished files are judged, which have no other."""
 
