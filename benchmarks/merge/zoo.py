@@ -128,8 +128,11 @@ def main() -> None:
     if RESULTS.exists():
         records = {record["model"]: record for record in json.loads(RESULTS.read_text())["models"]}
     for name in _chosen(options, records):
-        records[name] = measured(name, options)
-        print(json.dumps(records[name]), flush=True)
+        found = measured(name, options)
+        print(json.dumps(found), flush=True)
+        if "threads" in found:  # what was measured with other numbers of threads stays
+            found["threads"] = {**records.get(name, {}).get("threads", {}), **found["threads"]}
+        records[name] = found
         data = {"environment": environment().to_json(), "models": [records[key] for key in sorted(records)]}
         RESULTS.write_text(json.dumps(data, indent=1) + "\n")
         PAGE.write_text(page(data))
