@@ -16,7 +16,15 @@ from onnx import numpy_helper
 
 
 def errors(original: Path, candidate: Path) -> dict[str, Any] | None:
-    """Largest and mean distance in ulp over all weights and biases; None if the convolutions are not the same ones."""
+    """Largest and mean distance in ulp over all weights and biases.
+
+    None if the convolutions are not the same ones, or their weights are computed when the network runs.
+    """
+    graph = onnx.load(candidate).graph
+    stored_names = {tensor.name for tensor in graph.initializer}
+    stored_names |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
+    if not all(node.input[1] in stored_names for node in graph.node if node.op_type == "Conv"):
+        return None
     exact = _folded(original)
     stored = [pair for pair, normalized in _layers(candidate) if not normalized]
     shapes = [[array.shape for array in pair] for pair in exact]
