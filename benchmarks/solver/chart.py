@@ -9,37 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-INK = "#7d8590"
+from bnfold.report.plots.style import INK, new_figure, save
+
 STYLES = {
     "textbook": ("#2f81f7", "o", "residual blocks, all folded"),
     "preactivation": ("#3fa45b", "s", "pre-activation stream, all folded"),
     "opaque": ("#db6d28", "^", "half of them refused"),
     "clashing": ("#a371f7", "D", "a stream with clashing signs"),
 }
-SETTINGS = {
-    "font.family": "sans-serif",
-    "font.size": 10.5,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "solver_growth",
-}
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
     """Write the picture; the ending of `path` decides its format."""
     points = results["points"]
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    with new_figure(7.2, 4.6) as figure:
         axes = figure.subplots()
         for family, (color, marker, label) in STYLES.items():
             own = [point for point in points if point["family"] == family]
@@ -63,7 +49,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         axes.grid(color=INK, alpha=0.2, linewidth=0.8)
         axes.tick_params(length=0, which="both")
         axes.legend(frameon=False, loc="upper left")
-        figure.savefig(path, transparent=True, metadata={"Date": None} if path.suffix == ".svg" else None)
+    save(figure, path)
 
 
 def _guide(axes: Any, points: list[Mapping[str, Any]]) -> None:

@@ -116,22 +116,23 @@ def own_type(case: Case) -> OwnType:
         also = OwnType(kind, EMULATION, original, _emulation(case.folded), before, _ROWS)
         return OwnType(kind, RUNTIME, original, folded, before, note, also)
     try:
-        return OwnType(wide, RUNTIME, original, folded, original(feeds), also=_stored_everywhere(case, kind, feeds))
+        emulated, why = _stored_everywhere(case, kind, feeds)
+        return OwnType(wide, RUNTIME, original, folded, original(feeds), why, emulated)
     except RuntimeLostError:
         raise
     except RuntimeRefusedError as error:
         return _emulated(case, kind, str(error).rstrip("."))
 
 
-def _stored_everywhere(case: Case, kind: Dtype, feeds: Sequence[Mapping[str, Array]]) -> OwnType | None:
-    """Both models with every tensor rounded to float16; None of other types, and where that cannot be emulated."""
+def _stored_everywhere(case: Case, kind: Dtype, feeds: Sequence[Mapping[str, Array]]) -> tuple[OwnType | None, str]:
+    """Both models with every tensor rounded to float16; None of other types, or with a sentence where that fails."""
     if kind != FLOAT16:
-        return None
+        return None, ""
     try:
         original = _emulation(case.original)
-        return OwnType(kind, EMULATION, original, _emulation(case.folded), original(feeds), _ROWS)
-    except Float64Error:
-        return None
+        return OwnType(kind, EMULATION, original, _emulation(case.folded), original(feeds), _ROWS), ""
+    except Float64Error as error:
+        return None, f"ONNX Runtime computes float16 in float32 on the CPU, and to emulate float16 failed: {error}"
 
 
 def _emulated(case: Case, kind: Dtype, why: str) -> OwnType:

@@ -9,7 +9,7 @@ from bn_nets import Net, as_ir, mapped, saved, single
 from onnx import TensorProto, helper, numpy_helper
 
 from bnfold.errors import SourceError, UsageError
-from bnfold.verification import Data, Settings, make_batches, specs_of, verify_files, verify_fold
+from bnfold.verification import Data, Float64Error, Settings, make_batches, specs_of, verify_files, verify_fold
 from bnfold.verification.runtime import session_outputs
 
 
@@ -180,6 +180,17 @@ def test_half_precision(tmp_path):
     with np.errstate(over="ignore"):
         stored = mapped(overflow, lambda _, w: w.astype(np.float16))
     assert fold_verdict(tmp_path, overflow, stored, net.original(), batches).verdict == "different"
+
+
+def test_float16_that_cannot_be_emulated_is_said(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise Float64Error("Operator Odd has no float64 implementation.")
+
+    net = Net(seed=2, dtype=np.float16)
+    batches = make_batches(specs_of(as_ir(net.original())))
+    monkeypatch.setattr("bnfold.verification.own_type.Emulation", refuse)
+    found = fold_verdict(tmp_path, net.exact(), net.folded(), net.original(), batches)
+    assert any("to emulate float16 failed: Operator Odd" in sentence for sentence in found.sentences)
 
 
 def in_half(model):
