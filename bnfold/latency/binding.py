@@ -31,7 +31,8 @@ class Bound:
         self._binding = session.io_binding()
         self._sent = []
         for name, array in feeds.items():
-            value = onnxruntime.OrtValue.ortvalue_from_numpy(array, provider.device, 0)
+            # A copy, because on the CPU the value would be the caller's own memory, and sending would move nothing.
+            value = onnxruntime.OrtValue.ortvalue_from_numpy(array.copy(), provider.device, 0)
             self._binding.bind_ortvalue_input(name, value)
             self._sent.append((value, array))
         for output in session.get_outputs():

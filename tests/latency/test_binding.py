@@ -25,7 +25,10 @@ def test_sending_brings_new_values(model, feeds):
     opened = session(model("m", 1))
     mine = {"x": feeds["x"].copy()}
     bound = bind(opened, mine, CPU)
+    before = opened.run(None, mine)[0]
     mine["x"] += 1
+    bound.run()
+    assert np.array_equal(bound._binding.copy_outputs_to_cpu()[0], before)
     bound.send()
     bound.run()
     assert np.array_equal(bound._binding.copy_outputs_to_cpu()[0], opened.run(None, mine)[0])
@@ -37,7 +40,8 @@ def test_copies_are_timed_and_grow_with_the_tensors(model):
         time_copies(bind(opened, {"x": np.ones((1, 3, size, size), np.float32)}, CPU), 9) for size in (8, 512)
     )
     assert min(small) > 0
-    assert large[0] > 2 * small[0]
+    assert large[0] > 5 * small[0]
+    assert large[1] > 5 * small[1]
 
 
 @pytest.mark.parametrize("kind", [TensorProto.STRING, TensorProto.BFLOAT16])
