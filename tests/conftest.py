@@ -1,4 +1,6 @@
-"""Hypothesis explores the same examples on every run."""
+"""Hypothesis explores the same examples on every run, and Ctrl-C works in whatever way the tests were started."""
+
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -6,3 +8,6 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 
 settings.register_profile("suite", derandomize=True, deadline=None, database=None, suppress_health_check=_SLOW)
 settings.load_profile("suite")
+
+# A shell starts what runs in its background with SIGINT ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
