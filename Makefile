@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 MODELS := resnet20_digits resnet20v2_digits
 
-.PHONY: help demo test gate fuzz bench clean
+.PHONY: help demo test docs gate fuzz bench clean
 
 help: ## print this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ test: $(VENV)/ready ## run the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2
+
+docs: $(VENV)/ready ## build the documentation site in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 gate: $(VENV)/ready ## compare counts and speeds of folds with the recorded ones
 	$(BIN)/python -m benchmarks.gate
