@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bnfold.gauge.rules import READS_SHAPE_ONLY, TABLE
-from bnfold.plan import Code
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -68,8 +67,3 @@ def test_every_operator_has_its_line() -> None:
     first_column = " ".join(re.findall(r"^\| ([^|]*)\|", table, re.MULTILINE))
     listed = set(re.findall(r"\w+", first_column))
     assert {*TABLE, *READS_SHAPE_ONLY} <= listed
-
-
-def test_every_reason_has_its_line() -> None:
-    table = (ROOT / "docs" / "ledger.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == {code.value for code in Code}

@@ -1,0 +1,26 @@
+"""Which pages have generated regions, and who makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from docs.make import ledger
+from docs.make.regions import fill
+
+ROOT = Path(__file__).parents[2]
+
+PAGES: Mapping[str, Callable[[], Mapping[str, str]]] = {
+    "docs/ledger.md": ledger.regions,
+}
+"""What makes the regions of a page, by its path in the repository."""
+
+
+def made(path: str) -> str:
+    """The page as it should be."""
+    return fill((ROOT / path).read_text(encoding="utf-8"), PAGES[path]())
+
+
+def write(path: str) -> None:
+    """Make the regions of the page anew."""
+    (ROOT / path).write_text(made(path), encoding="utf-8")
