@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 MODELS := resnet20_digits resnet20v2_digits
 
-.PHONY: help demo test docs gate fuzz bench clean
+.PHONY: help demo test docs gate fuzz bench bench-models bench-matrix bench-zoo bench-growth bench-tool clean
 
 help: ## print this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,8 +41,22 @@ $(BENCH)/ready: pyproject.toml constraints.txt benchmarks/rivals/requirements.tx
 	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --no-deps rapidocr-onnxruntime==1.4.4
 	touch $@
 
-bench: $(BENCH)/ready ## compare with every other tool (5 GB to install, half an hour to run)
+bench: bench-models bench-matrix bench-zoo bench-growth bench-tool ## compare with every other tool: all of the bench- parts (5 GB to install, hours to run)
+
+bench-models: $(BENCH)/ready ## what each makes of 13 networks, and how fast that runs
 	$(BENCH)/bin/python -m benchmarks.rivals
+
+bench-matrix: $(BENCH)/ready ## what each makes of every case of the conformance matrix
+	$(BENCH)/bin/python -m benchmarks.conformance.run
+
+bench-zoo: $(BENCH)/ready ## what each makes of every network of the zoo
+	$(BENCH)/bin/python -m benchmarks.rivals.zoo
+
+bench-growth: $(BENCH)/ready ## time and memory of each by size of the model, up to 3 GB
+	$(BENCH)/bin/python -m benchmarks.rivals.growth
+
+bench-tool: $(BENCH)/ready ## time and memory of the command, start-up and proof included
+	$(BENCH)/bin/python -m benchmarks.tool --zoo $(BENCH)/bin/python
 
 clean: ## remove what demo and test made
 	rm -rf $(VENV) $(BENCH) build dist

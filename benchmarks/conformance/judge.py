@@ -47,9 +47,14 @@ class Judgement:
 
 def affine_left(path: Path) -> int:
     """The neutral count: after constant evaluation, on the main graph, whatever tool wrote the model."""
+    return sum(affine_counts(path))
+
+
+def affine_counts(path: Path) -> tuple[int, int]:
+    """The same, apart: operators with a value per channel, and those with a single one for the whole tensor."""
     model = load(path)
     prepare(model)
-    return sum(read_facts(model).affine_counts())
+    return read_facts(model).affine_counts()
 
 
 def judge(case: Case, original: Path, candidate: Path, *, on_runtime: bool) -> Judgement:

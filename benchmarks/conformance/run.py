@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
 from importlib.metadata import version
-from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnx
 
+from benchmarks.conformance.apart import SECONDS, apart
 from benchmarks.conformance.case import Case
 from benchmarks.conformance.cases import CASES
 from benchmarks.conformance.judge import Judgement, judge, runs_on_runtime
@@ -32,8 +29,6 @@ from benchmarks.conformance.tools import TOOLS
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-SECONDS = 60.0
-FORK = multiprocessing.get_context("fork")
 
 
 def run_tool(tool: str, python: str, models: Path, outputs: Path, on_runtime: dict[str, bool]) -> dict[str, Any]:
@@ -47,32 +42,13 @@ def run_tool(tool: str, python: str, models: Path, outputs: Path, on_runtime: di
         outcome = made["outcomes"][case.name]
         if outcome == "ok":
             files = (folder / f"{case.name}.onnx" for folder in (models, outputs))
-            judged = _apart(_judged, case, *files, on_runtime[case.name])
+            judged = apart(_judged, case, *files, on_runtime[case.name])
             judged = judged or Judgement("wrong", note="ends the process that runs it, or hangs")
         else:
             kind, _, text = outcome.partition(": ")
             judged = Judgement("refused" if kind == "refused" else "wrong", note=outcome if kind == "crash" else text)
         results[case.name] = judged.to_json()
     return {"version": made["version"], "onnx": made["onnx"], "how": TOOLS[tool][1], "cases": results}
-
-
-def _apart(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """The result of a function called in a child process, or None: a malformed model can end the process."""
-    receiver, sender = FORK.Pipe(duplex=False)
-    child = FORK.Process(target=_send, args=(sender, function, arguments, options))
-    child.start()
-    sender.close()
-    result = None
-    with suppress(EOFError):
-        if receiver.poll(SECONDS):
-            result = receiver.recv()
-    child.kill()
-    child.join()
-    return result
-
-
-def _send(sender: Connection, function: Callable[..., Any], arguments: Any, options: Any) -> None:
-    sender.send(function(*arguments, **options))
 
 
 def _judged(case: Case, original: Path, candidate: Path, on_runtime: bool) -> Judgement:
@@ -97,7 +73,7 @@ def main() -> None:
         for case in CASES:
             onnx.save(case.model(), models / f"{case.name}.onnx")
             (models / f"{case.name}.objective").write_text(case.objective)
-        on_runtime = {case.name: bool(_apart(runs_on_runtime, models / f"{case.name}.onnx")) for case in CASES}
+        on_runtime = {case.name: bool(apart(runs_on_runtime, models / f"{case.name}.onnx")) for case in CASES}
         for tool in options.only:
             python = sys.executable if tool == "bnfold" else options.rivals
             old[tool] = run_tool(tool, python, models, folder / tool, on_runtime)

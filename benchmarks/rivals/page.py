@@ -25,11 +25,15 @@ def write_page(data: Entry, path: Path) -> None:
         f"{machine['cpu']}, {machine['usable_cores']} cores, {machine['platform']}, Python {machine['python']};"
         f" {versions}. Load average before the last model: {machine['load_average'][0]:.1f}.",
         "",
+        "Beside it: [every tool on every network of the zoo](rivals-zoo.md), [how time and memory of every tool"
+        " grow](rivals-growth.md) with the model, and the [conformance matrix](conformance.md) of small cases.",
+        "",
         "## What is left",
         "",
         "Batch normalizations and other per-channel or scalar affine operators, after constants were evaluated, and all"
         " nodes but Constants. **wrong**: an output is off by more than 1e-4 in float64. -: the tool stopped with an"
-        " error, or takes no ONNX.",
+        " error, or takes no ONNX. The column of ONNX Runtime is what it does to any file when it loads it: a"
+        " tool that leaves no less than that buys load time and bytes, but no speed.",
         "",
         "![Share of affine operators that each tool leaves](images/rivals_left.svg)",
         "",

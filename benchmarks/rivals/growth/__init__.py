@@ -1,0 +1,1 @@
+"""Time and memory that every tool takes, by size of the model."""
