@@ -72,7 +72,9 @@ writers of training and held-out images overlap. Not for reading real digits.
 
 ## Reproduce
 
-    python models/train.py {arch} -o models/{file}
+```bash
+python models/train.py {arch} -o models/{file}
+```
 
 Same seed, torch build and CPU kind give the same weights; other builds give others of like accuracy.
 """

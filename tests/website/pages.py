@@ -1,0 +1,68 @@
+"""The pages of the repository, and what their markdown holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("*.md", "docs/**/*.md", "models/*.md", "benchmarks/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code and its language: "bash" for an indented one, "excerpt" for a piece of the repository's code."""
+
+    language: str
+    code: str
+
+
+@cache
+def _tokens(page: str) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse((ROOT / page).read_text())
+
+
+def blocks(page: str) -> list[Block]:
+    """All blocks of code, in order."""
+    found = []
+    for before, token in pairwise([Token("", "", 0), *_tokens(page)]):
+        if before.type == "html_block" and before.content.startswith("<!-- excerpt:"):
+            found.append(Block("excerpt", token.content))
+        elif token.type in ("fence", "code_block"):
+            found.append(Block(token.info.strip() if token.type == "fence" else "bash", token.content))
+    return found
+
+
+def links(page: str) -> Iterator[str]:
+    """Where links and pictures of markdown and of HTML within it lead, as they are written."""
+    for token in _tokens(page):
+        for part in token.children or [token]:
+            target = part.attrGet("href") or part.attrGet("src")
+            if target is not None:
+                yield str(target)
+            if part.type in ("html_inline", "html_block"):
+                yield from re.findall(r"\b(?:href|src|srcset)=\"([^\"]+)\"", part.content)
+
+
+def anchors(page: str) -> set[str]:
+    """Names of the headings as GitHub makes them, and those given in HTML."""
+    found: set[str] = set()
+    tokens = _tokens(page)
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            text = "".join(part.content for part in inline.children or () if part.type in ("text", "code_inline"))
+            name = re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-")
+            again = sum(1 for each in found if each == name or re.fullmatch(rf"{re.escape(name)}-\d+", each))
+            found.add(f"{name}-{again}" if again else name)
+    return found | set(re.findall(r"\b(?:id|name)=\"([^\"]+)\"", (ROOT / page).read_text()))
