@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs.make import ledger
+from docs.make import cli, excerpts, ledger
 from docs.make.regions import fill
 
 ROOT = Path(__file__).parents[2]
 
 PAGES: Mapping[str, Callable[[], Mapping[str, str]]] = {
+    "docs/add-an-operator.md": excerpts.operator,
+    "docs/cli.md": cli.regions,
     "docs/ledger.md": ledger.regions,
+    "docs/security.md": excerpts.security,
 }
 """What makes the regions of a page, by its path in the repository."""
 

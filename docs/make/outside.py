@@ -5,7 +5,7 @@ a repository follows them. So the site takes in what its navigation names and wh
 pages, code as highlighted pages, everything else as files. Then it turns the links that leave docs/ accordingly. The
 README is the first page. A link to nothing is left alone, and `mkdocs build --strict` fails on it.
 
-MkDocs calls `on_files` and `on_page_markdown`.
+`mkdocs.yml` names this file as a hook; MkDocs calls `on_files` and `on_page_markdown`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = "docs/"
 HOME = ("README.md", "index.md")
 """In the repository and in the site."""

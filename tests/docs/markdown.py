@@ -22,7 +22,7 @@ PAGES = sorted(
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code and its language: "bash" for an indented one, "excerpt" for a piece of the repository's code."""
+    """A block of code and its language, "bash" for an indented one."""
 
     language: str
     code: str
@@ -35,13 +35,11 @@ def _tokens(page: str) -> list[Token]:
 
 def blocks(page: str) -> list[Block]:
     """All blocks of code, in order."""
-    found = []
-    for before, token in pairwise([Token("", "", 0), *_tokens(page)]):
-        if before.type == "html_block" and before.content.startswith("<!-- excerpt:"):
-            found.append(Block("excerpt", token.content))
-        elif token.type in ("fence", "code_block"):
-            found.append(Block(token.info.strip() if token.type == "fence" else "bash", token.content))
-    return found
+    return [
+        Block(token.info.strip() if token.type == "fence" else "bash", token.content)
+        for token in _tokens(page)
+        if token.type in ("fence", "code_block")
+    ]
 
 
 def links(page: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ import posixpath
 
 import pytest
 
-from tests.website.pages import PAGES, ROOT, anchors, links
+from tests.docs.markdown import PAGES, ROOT, anchors, links
 
 
 def broken(page: str) -> list[str]:
@@ -33,5 +33,5 @@ def test_a_broken_link_is_found(monkeypatch: pytest.MonkeyPatch):
         "https://onnx.ai",
         "#use",
     ]
-    monkeypatch.setattr("tests.website.test_links.links", lambda page: written)
+    monkeypatch.setattr("tests.docs.test_links.links", lambda page: written)
     assert broken("README.md") == ["docs/nothing.md", "docs/doors.md#nowhere"]

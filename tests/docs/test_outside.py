@@ -2,7 +2,7 @@
 
 import pytest
 
-from website.repository import linked, outside, repository_path, site_path, turned
+from docs.make.outside import linked, outside, repository_path, site_path, turned
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.website.pages import PAGES, ROOT, blocks
+from docs.make import pages as made_of
+from tests.docs.markdown import PAGES, ROOT, blocks
 
-READ = {"text", "json", "yaml", "console", "excerpt"}
+READ = {"text", "json", "yaml", "console", "py"}
 """Languages of what a page only shows: output, files, `$` in front of what ran elsewhere, and the repository's code."""
 RUN = [page for page in PAGES if any(block.language not in READ for block in blocks(page))]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -95,4 +96,10 @@ def test_what_does_not_work_fails(line: str, tmp_path: Path):
 
 def test_every_page_with_code_is_run():
     assert {"README.md", "docs/doors.md", "docs/tutorial.md"} <= set(RUN)
-    assert "excerpt" in {block.language for block in blocks("docs/security.md")}
+
+
+def test_code_of_the_repository_is_made():
+    """`docs.make` copies it, and `test_pages.py` compares."""
+    showing = {page for page in PAGES if any(block.language == "py" for block in blocks(page))}
+    assert showing
+    assert showing <= set(made_of.PAGES)
