@@ -12,6 +12,7 @@ from bnfold import sources
 from bnfold.graph.facts import read_facts
 from bnfold.graph.prepare import prepare
 from bnfold.network import Network, Node, Tensor
+from bnfold.sources import Reading
 from bnfold.sources.onnx import load
 
 
@@ -110,19 +111,35 @@ class Difference:
         }
 
 
-def diff(before: Any, after: Any, *, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Difference:
+def diff(
+    before: Any,
+    after: Any,
+    *,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    arch: str | None = None,
+    trust: bool = False,
+) -> Difference:
     """Say what changed between two models; nothing is run, and whether they compute the same is for `verify` to say.
 
     Args:
         before, after: paths to .onnx files or PyTorch checkpoints, ONNX models, or `nn.Module`s.
-        shapes: input shapes by name, where the models do not tell them.
+        shapes: input shapes by name, batch first, where the models do not tell them.
+        arch, trust: how PyTorch files are read, as for `fold`; a state dict on either side is of `arch`.
 
     Raises:
         SourceError: a model is missing, damaged or not supported.
         UsageError: a shape does not fit.
+
+    Example:
+        >>> found = bnfold.diff("model.onnx", "folded.onnx")
+        >>> [(each.node, each.op, each.written_by) for each in found.vanished]
+        [('bn1', 'BatchNormalization', 'conv1')]
+        >>> found.operators["Conv"], found.interface
+        ((2, 2), ())
     """
+    reading = Reading(arch, trust)
     with ExitStack() as stack:
-        paths = [stack.enter_context(sources.opened(model, shapes)).path for model in (before, after)]
+        paths = [stack.enter_context(sources.opened(model, shapes, reading)).path for model in (before, after)]
         return compare(*(_network(path) for path in paths))
 
 

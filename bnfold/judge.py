@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from bnfold.sources import Reading, Source
 from bnfold.sources.onnx import load
 
 if TYPE_CHECKING:
+    from bnfold.progress import Progress
     from bnfold.proof.result import Proof
     from bnfold.verification import Preprocess, Settings, Verification
 
@@ -27,18 +29,18 @@ def verify(
     settings: Settings | None = None,
     arch: str | None = None,
     trust: bool = False,
+    progress: Progress | None = None,
 ) -> Verification:
     """Judge whether `candidate` computes what `reference` computes.
 
     Args:
         reference, candidate: paths to .onnx files or PyTorch checkpoints, ONNX models, or `nn.Module`s.
-        shapes: input shapes by name, where the models do not tell them.
+        shapes: input shapes by name, batch first, where the models do not tell them.
         more_shapes: further shapes to try, such as other batch sizes.
-        data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`; or a folder
-            of images.
-        preprocess: how images become numbers.
-        settings: tolerances, limits of child processes, and who is told of the progress.
+        data, preprocess: samples of your own, as for `fold`.
+        settings: tolerances, and limits of the child processes: a `bnfold.verification.Settings`.
         arch, trust: how PyTorch files are read, as for `fold`; a state dict on either side is of `arch`.
+        progress: called with the name of each step and, where it is known, the share that is done, 0 to 1.
 
     Returns:
         The verdict with its numbers; "different" is an answer here, not an exception.
@@ -47,20 +49,31 @@ def verify(
         UsageError: the interfaces differ, or shapes, data or tolerances do not fit.
         SourceError: a model is missing, damaged or not supported, or ONNX Runtime crashed, hung or ran out of memory on
             the reference.
+
+    Example:
+        >>> found = bnfold.verify("model.onnx", "folded.onnx")
+        >>> found.verdict, found.rounding.holds
+        ('equivalent', True)
+        >>> from bnfold.verification import Settings, Tolerances
+        >>> strict = Settings(Tolerances(rtol={"output": 1e-9}))
+        >>> bnfold.verify("model.onnx", "folded.onnx", settings=strict).verdict
+        'different'
     """
-    from bnfold.verification import load_data, make_batches, specs_of, verify_files
+    from bnfold.verification import Settings, load_data, make_batches, specs_of, verify_files
 
     with ExitStack() as stack:
         first, second = _both(stack, reference, candidate, shapes, Reading(arch, trust))
         specs = specs_of(load(first.path))
         batches = make_batches(specs, shapes=[first.shapes, *more_shapes])
         samples = None if data is None else load_data(Path(data), specs, preprocess)
+        if progress is not None:
+            settings = replace(settings or Settings(), progress=progress)
         return verify_files(first.path, second.path, batches, samples, settings=settings)
 
 
 def verify_certificate(
-    reference: Any,
-    candidate: Any,
+    reference: str | Path,
+    candidate: str | Path,
     certificate: str | Path,
     *,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
@@ -74,12 +87,21 @@ def verify_certificate(
     Args:
         reference, candidate: the two files that the certificate was written for.
         certificate: what `fold` wrote.
-        shapes: input shapes by name, if the reference is a PyTorch checkpoint that does not tell them.
+        shapes: input shapes by name, batch first, if the reference is a PyTorch checkpoint that does not tell them.
         arch, trust: how PyTorch files are read, as for `fold`.
+
+    Returns:
+        The proof; what it leaves open is an answer here, not an exception.
 
     Raises:
         UsageError: the certificate is about other files.
         SourceError: a file is missing, damaged or not supported.
+
+    Example:
+        >>> _ = bnfold.fold("model.onnx", output="folded.onnx", certificate="folded.cert", force=True)
+        >>> proof = bnfold.verify_certificate("model.onnx", "folded.onnx", "folded.cert")
+        >>> proof.proved, proof.unproved
+        (True, ())
     """
     from bnfold.proof.certificate import read
     from bnfold.proof.checker import check_files

@@ -28,8 +28,8 @@ class Outcome:
         source, output: paths.
         exit_code: as the command would have ended for this model alone.
         error: the sentence that it would have ended with; None if it succeeded.
-        report: the fold report as plain data; None if there is none.
-        seconds: how long it took.
+        report: the fold report as plain data, as docs/json.md describes it; None if there is none.
+        seconds: how long it took, in seconds.
     """
 
     source: str
@@ -70,41 +70,47 @@ def models_in(sources: Iterable[Path]) -> list[Path]:
 
 
 def fold_many(
-    sources: Sequence[Path],
-    folder: Path,
+    sources: Sequence[str | Path],
+    folder: str | Path,
     *,
     jobs: int = -1,
     finished: Finished | None = None,
     **options: Any,
 ) -> list[Outcome]:
-    """Fold every model into `folder`, with a JSON report beside each.
+    """Fold every model into `folder`, with a JSON report beside each; one that fails does not stop the others.
 
     The work is shared out by joblib, whose backend its own context chooses:
     `with joblib.parallel_config(backend="dask"): fold_many(...)`.
 
     Args:
         sources: paths of models.
-        folder: where the results go; it is made if it does not exist.
+        folder: where the results go, each under its source's name; it is made if it does not exist.
         jobs: how many at a time; -1 is one per processor.
         finished: called with each outcome as it comes.
         options: of `bnfold.fold`, the same for all.
 
     Returns:
-        One outcome per source, in order.
+        One outcome per source, in order; an error is the exit code and the sentence of its outcome.
 
     Raises:
         UsageError: the folder cannot be made, or is called like a model.
+
+    Example:
+        >>> outcomes = bnfold.fold_many(["model.onnx", "missing.onnx"], "many", jobs=1)
+        >>> [(each.output, each.exit_code, each.error) for each in outcomes]
+        [('many/model.onnx', 0, None), ('many/missing.onnx', 3, 'missing.onnx does not exist.')]
     """
     from joblib import Parallel, delayed
 
+    paths, folder = [Path(source) for source in sources], Path(folder)
     if folder.suffix.lower() in SUFFIXES and not folder.is_dir():
         raise UsageError(f"Several models are written to a folder, and {folder} is called like a file; name a folder.")
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise UsageError(f"The output folder {folder} cannot be made: {error.strerror}.") from None
-    targets = [folder / name for name in _names(sources)]
-    work = (delayed(_fold)(source, target, options) for source, target in zip(sources, targets, strict=True))
+    targets = [folder / name for name in _names(paths)]
+    work = (delayed(_fold)(path, target, options) for path, target in zip(paths, targets, strict=True))
     outcomes: dict[str, Outcome] = {}
     for outcome in Parallel(n_jobs=jobs, return_as="generator_unordered")(work):
         outcomes[outcome.output] = outcome

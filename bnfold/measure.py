@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bnfold.latency.profile import Profile
     from bnfold.latency.results import BenchResult
     from bnfold.latency.sessions import Feeds, Level
+    from bnfold.progress import Progress
     from bnfold.verification import Batch, InputSpec
 
 
@@ -35,30 +36,42 @@ def bench(
     seconds: float = 20.0,
     arch: str | None = None,
     trust: bool = False,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> BenchResult:
     """Measure latency on ONNX Runtime, every model in turn in random order, under every setting.
 
     Args:
         models: paths to .onnx files or PyTorch checkpoints, ONNX models, or `nn.Module`s; the first is the reference.
-        shapes: input shapes by name, where the models do not tell them; several of them are measured one by one.
+        shapes: input shapes by name, batch first, where the models do not tell them; several of them are measured one
+            by one.
         batches: sizes for the first axis of all inputs, measured one by one.
         levels: ONNX Runtime's graph optimization levels: "disabled", "basic", "all".
         threads: intra-op threads of each session; one or several numbers.
         providers: ONNX Runtime's execution providers: "cpu", "cuda", "tensorrt", "openvino", ...
-        seconds: measuring time in all.
+        seconds: measuring time in all, in seconds.
         arch, trust: how PyTorch files are read, as for `fold`.
-        progress: called with the fraction done, after each setting.
+        progress: called with "measuring latency" and the share that is done, 0 to 1.
+
+    Returns:
+        Times in seconds and paired ratios with their 95 % intervals, setting by setting.
 
     Raises:
         UsageError: an argument cannot be used, a shape does not fit, or a provider is not installed.
         SourceError: a model is missing, damaged or not supported, or ONNX Runtime cannot load it.
 
     Example:
-        >>> result = bnfold.bench(["model.onnx", "folded.onnx"], batches=[1, 8], threads=[1, 2])  # doctest: +SKIP
-        >>> result.comparisons[0].run.speedup.value  # doctest: +SKIP
+        >>> result = bnfold.bench(["model.onnx", "folded.onnx"], batches=[1, 4], levels=["disabled"], seconds=0.4)
+        >>> [(each.name, each.setting.batch) for each in result.contestants]
+        [('model', 1), ('folded', 1), ('model', 4), ('folded', 4)]
+        >>> ratio = result.comparisons[0].run.speedup
+        >>> 0 < ratio.low <= ratio.value <= ratio.high
+        True
     """
     from bnfold.latency.bench import bench as measure
+
+    def told(share: float) -> None:
+        if progress is not None:
+            progress("measuring latency", share)
 
     with _opened(models, shapes, batches, Reading(arch, trust)) as (paths, names, feeds):
         return measure(
@@ -69,7 +82,7 @@ def bench(
             providers=providers,
             seconds=seconds,
             names=names,
-            progress=progress,
+            progress=told,
         )
 
 

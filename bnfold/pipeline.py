@@ -53,14 +53,21 @@ def inspect(
 
     Args:
         source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
-        shapes: input shapes by name, where the source does not tell them.
-        freeze_inputs: take inputs that have a default value for constants.
-        merge: make one operator of linear operators that branch and meet, or follow each other, and take redundant
-            layout operators out.
-        objective, images, arch, trust: as for `fold`.
+        shapes: input shapes by name, batch first, where the source does not tell them.
+        freeze_inputs, merge, objective, images, arch, trust: as for `fold`.
+
+    Returns:
+        Counts and decisions as after a fold; its `verification` is `not_run`, for nothing was computed.
 
     Raises:
         SourceError, UsageError, MissingExtraError: as `fold`.
+
+    Example:
+        >>> report = bnfold.inspect("model.onnx")
+        >>> report.affine
+        Counts(before=1, removed=1, after=0)
+        >>> [(each.node, each.removed, each.into) for each in report.decisions]
+        [('bn1', True, ('conv1',))]
     """
     how = How(freeze_inputs, merge, _objective(objective))
     with (
@@ -105,18 +112,20 @@ def fold(
     """Fold every batch normalization and per-channel affine operator that exact algebra allows.
 
     Args:
-        source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
-        example_inputs: a tensor, a tuple of tensors, or a dict of them by argument, that an `nn.Module` takes, batch
-            first. With it and without `output` the result is an `nn.Module`; of the other arguments only `merge` and
-            `objective` then matter.
+        source: a path to an .onnx file or PyTorch checkpoint, an ONNX model (`onnx.ModelProto` or `onnx_ir.Model`), or
+            an `nn.Module`; of any float type. It is not changed.
+        example_inputs: a tensor, a tuple of tensors, or a dict of them by argument, that an `nn.Module` takes: batch
+            first, in the module's own type. With it and without `output` the result is an `nn.Module`; of the other
+            arguments only `merge` and `objective` then matter.
         output: the ONNX file to write, or, of a PyTorch model, the exported program (.pt2) or weights (.safetensors)
             that `bnfold.load` reads; these are proved in PyTorch, and what only ONNX has a use for is refused. None
             returns the model only.
-        shapes: input shapes by name, batch first; needed for a module where nothing else tells them.
+        shapes: input shapes by name, batch first, such as `{"x": (1, 3, 224, 224)}`; needed for a module where nothing
+            else tells them.
         more_shapes: further shapes to prove with, such as other batch sizes.
-        data: an .npz with samples under the input's name (or `input`) and, optionally, integer `labels`; or a folder
-            of images.
-        preprocess: how images become numbers.
+        data: an .npz with samples (n, ...) under the input's name (or `input`), cast to its type, and, optionally,
+            integer `labels` (n,); or a folder of images.
+        preprocess: how the images of a folder become numbers: a `bnfold.verification.Preprocess`.
         freeze_inputs: make constants of inputs that have a default value, so that they can be folded.
         merge: make one operator of linear operators that branch and meet, or follow each other, where that costs no
             more multiply-adds and weights, and take redundant layout operators out.
@@ -132,21 +141,33 @@ def fold(
         trust: run whatever code a PyTorch file asks for.
         verify: prove that the model computes the same; nothing is written when it does not. A removal that a failed
             proof points at is withdrawn and the rest solved again, a stated number of times.
-        settings: tolerances of the proof and limits of its child processes.
+        settings: tolerances of the proof and limits of its child processes: a `bnfold.verification.Settings`.
         bench: measure latency on ONNX Runtime before and after.
-        bench_seconds: how long to measure.
+        bench_seconds: how long to measure, in seconds.
         certificate: where to write the claims of the proof for every input, which `verify_certificate` checks again.
         dry_run: do everything except writing `output`.
         force: replace `output` if it exists.
         keep_model: return the folded model; False saves its memory where only the file matters.
         details: let the report hold what its page shows besides: both graphs, and the weights of every layer.
-        progress: called with the name of each step and, where it is known, the share that is done.
+        progress: called with the name of each step and, where it is known, the share that is done, 0 to 1.
+
+    Returns:
+        The folded model, the plan and the report; the numbers are in the report, and their units with its attributes.
 
     Raises:
         NotEquivalentError: the proof failed; its `report` attribute holds the numbers.
         UsageError: the output exists or cannot be written, a shape does not fit, or options exclude each other.
         SourceError: the source is missing, damaged or not supported.
         MissingExtraError: PyTorch is needed and not installed.
+
+    All of them are in `bnfold.errors`.
+
+    Example:
+        >>> result = bnfold.fold("model.onnx", output="folded.onnx", force=True)
+        >>> result.report.verification.verdict, result.report.proof.sentence
+        ('equivalent', 'proved for every input')
+        >>> [node.op_type for node in result.model.graph]
+        ['Conv', 'Relu', 'Conv']
     """
     how = How(freeze_inputs, merge, _objective(objective), opset)
     tell = progress or silent

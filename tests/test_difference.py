@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import helper, numpy_helper
 
 import bnfold
+from bnfold.errors import SourceError
 from bnfold.zoo import resnet20v2
 from tests.cli.conftest import small_net
 
@@ -27,6 +29,19 @@ def edited(net: Path, name: str, change: object) -> Path:
 
 def test_a_model_is_itself(net: Path) -> None:
     assert bnfold.diff(net, net).nothing
+
+
+def test_state_dicts_are_of_the_architecture_that_is_named(tmp_path: Path) -> None:
+    """`layers` is no net that the state dict itself would tell."""
+    torch.save(layers().state_dict(), tmp_path / "net.pt")
+    shapes, arch = {"": (1, 3, 8, 8)}, f"{__name__}:layers"
+    with pytest.raises(SourceError):
+        bnfold.diff(tmp_path / "net.pt", tmp_path / "net.pt", shapes=shapes)
+    assert bnfold.diff(tmp_path / "net.pt", tmp_path / "net.pt", shapes=shapes, arch=arch).nothing
+
+
+def layers() -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
 
 
 def test_a_folded_batch_normalization(net: Path, tmp_path: Path) -> None:

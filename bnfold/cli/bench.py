@@ -115,7 +115,7 @@ def _measure(
             providers=providers,
             seconds=seconds,
             **reading,
-            progress=lambda share: tell("measuring latency", share),
+            progress=tell,
         )
         if not profile:
             return result, []

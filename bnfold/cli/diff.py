@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from bnfold.cli.options import Input, Json, parse_shapes
+from bnfold.cli.options import Arch, Input, Json, Trust, parse_shapes
 
 
 def diff(
     before: Annotated[Path, typer.Argument(help="A model of any kind that `fold` reads.")],
     after: Annotated[Path, typer.Argument(help="What became of it.")],
     input_: Input = None,
+    arch: Arch = None,
+    trust: Trust = False,
     json_: Json = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every node.")] = False,
 ) -> None:
@@ -24,5 +26,5 @@ def diff(
 
     with progress() as tell:
         tell("reading and comparing")
-        found = compare(before, after, shapes=parse_shapes(input_))
+        found = compare(before, after, shapes=parse_shapes(input_), arch=arch, trust=trust)
     show(difference(found, verbose=verbose), found.to_json(), json_)

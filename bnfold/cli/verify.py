@@ -48,8 +48,6 @@ def verify(
     ] = None,
 ) -> None:
     """Judge whether two models with the same interface compute the same."""
-    from dataclasses import replace
-
     from bnfold.cli.output import progress, show
     from bnfold.errors import NotEquivalentError
     from bnfold.judge import verify as judge
@@ -62,7 +60,6 @@ def verify(
     if plot is not None:
         style.check(plot)
     shapes, *more = parse_variants(input_)
-    settings = parse_settings(atol, rtol, timeout, memory, thorough=thorough)
     with progress() as tell:
         verification = judge(
             reference,
@@ -71,9 +68,10 @@ def verify(
             more_shapes=more,
             data=data,
             preprocess=parse_preprocess(mean, std, size),
-            settings=replace(settings, progress=tell),
+            settings=parse_settings(atol, rtol, timeout, memory, thorough=thorough),
             arch=arch,
             trust=trust,
+            progress=tell,
         )
     if plot is not None:
         growth.draw(verification, plot)

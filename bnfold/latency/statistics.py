@@ -51,7 +51,13 @@ class Summary:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A speed-up (reference time / candidate time) with its 95 % interval, from `blocks` paired blocks."""
+    """A speed-up: reference time / candidate time.
+
+    Attributes:
+        value: the median over all blocks.
+        low, high: its 95 % interval.
+        blocks: how many pairs of blocks it is from.
+    """
 
     value: float
     low: float

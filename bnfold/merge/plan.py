@@ -147,7 +147,12 @@ class NearMiss:
 
 @dataclass(frozen=True)
 class MergePlan:
-    """All merges of one network, and what came close."""
+    """All merges of one network, and what came close.
+
+    Attributes:
+        merges: regions that become one linear operator each.
+        near_misses: linear operators that meet, or follow each other, and stay several.
+    """
 
     merges: tuple[Merge, ...] = ()
     near_misses: tuple[NearMiss, ...] = ()

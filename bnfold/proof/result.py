@@ -50,7 +50,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Unproved:
-    """A claim that does not follow: the node it fails at, the tensor it is about, and why."""
+    """A claim that does not follow.
+
+    Attributes:
+        node: where it fails.
+        tensor: which tensor it is about.
+        reason: why, as the end of a sentence.
+    """
 
     node: str
     tensor: str

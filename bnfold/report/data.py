@@ -151,7 +151,13 @@ class FoldResult:
         model: the folded model, weights in its stored types: an `onnx_ir.Model`, or an `nn.Module` if one was folded
             with example inputs; None if it was not to be kept.
         plan: every decision, and the units of every tensor.
-        report: counts, proof and latency, with `to_json()`.
+        report: counts, proof and latency, with `to_json()` and `save(path)`.
+
+    Example:
+        >>> result = bnfold.fold("model.onnx")
+        >>> result.model.graph.name, result.plan.removed
+        ('small', ('bn1',))
+        >>> result.report.save("fold.md")
     """
 
     model: Any

@@ -60,9 +60,21 @@ def load(path: str | Path, *, arch: str | None = None, trust: bool = False) -> n
         arch: the `package.module:callable` that the file names; it is only called when it is named here.
         trust: call whatever the file names.
 
+    Returns:
+        The module, with its weights in the types in which they are stored.
+
     Raises:
         SourceError: the file is missing, damaged or not of this kind, or names a callable that is not allowed.
         MissingExtraError: a library that builds the architecture is not installed.
+
+    Example:
+        >>> import torch
+        >>> from bnfold.zoo import resnet20
+        >>> network = resnet20(num_classes=10, in_channels=1)
+        >>> shapes = {"x": (1, 1, 8, 8)}
+        >>> _ = bnfold.fold(network, shapes=shapes, output="folded.safetensors", force=True)
+        >>> bnfold.load("folded.safetensors")(torch.zeros(2, 1, 8, 8)).shape
+        torch.Size([2, 10])
     """
     from bnfold.sources.checkpoint import read_safetensors
 

@@ -48,6 +48,14 @@ class RawImages:
         layout: order of the axes of the new input.
         dtype: "uint8" for bytes, None for the type that the model has.
         input: name of the input; None for the only one that can be an image.
+
+    It is checked where it is used: `fold` and `inspect` raise `UsageError` if it does not fit the model.
+
+    Example:
+        >>> bytes_as_decoded = bnfold.RawImages(mean=(0.5,), std=(0.25,), layout="nhwc", dtype="uint8")
+        >>> taken = bnfold.fold("model.onnx", images=bytes_as_decoded).model.graph.inputs[0]
+        >>> taken.dtype.name, [str(extent) for extent in taken.shape]
+        ('UINT8', ['N', '8', '8', '3'])
     """
 
     mean: tuple[float, ...] | None = None

@@ -1,6 +1,5 @@
 """Prove numerically that two models compute the same; see `verify` for the steps.
 
-
 A name is imported when it is asked for: a fold that is not verified needs the words of a verdict, but no interpreter.
 """
 

@@ -32,7 +32,12 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Tolerances:
-    """What a user set, by output name, `EVERY` standing for all others."""
+    """What a user set.
+
+    Attributes:
+        atol: by output name, in the unit of the output; `EVERY` stands for all outputs without one of their own.
+        rtol: the same, relative to the output's largest value.
+    """
 
     atol: Mapping[str, float] = field(default_factory=dict)
     rtol: Mapping[str, float] = field(default_factory=dict)

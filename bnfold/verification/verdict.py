@@ -17,7 +17,7 @@ Judgement = Literal["equivalent", "different", "not_run"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where the largest error was seen: name of the input batch and of the output tensor."""
+    """Where the largest error was seen: the name of the input batch and of the output tensor."""
 
     batch: str
     output: str
@@ -29,7 +29,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Bounded:
-    """A measured error and the bound it has to stay below, both max|difference| / max|reference|."""
+    """A measured error and the bound it has to stay below.
+
+    Attributes:
+        max_rel: max|difference| / max|reference|.
+        bound: what it may be.
+        place: where it was seen.
+    """
 
     max_rel: float
     bound: float
@@ -186,7 +192,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of right predictions (0 to 1) of both files, and the predictions that changed."""
+    """How well both files predict.
+
+    Attributes:
+        samples: labelled predictions of each.
+        before, after: the share of right ones, 0 to 1.
+        changes: predictions that changed.
+    """
 
     samples: int
     before: float
