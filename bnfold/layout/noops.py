@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from bnfold.graph.shapes import UNKNOWN, Known
 from bnfold.graph.tensors import constant_tensor, take_over
-from bnfold.layout.extents import same_extents
+from bnfold.layout.extents import no_larger, same_extents
 from bnfold.layout.view import Views, chained, perm_of
 
 ORDERED = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
@@ -36,10 +36,10 @@ def remove_noops(model: ir.Model, known: dict[str, Known], views: Views) -> None
 def remove_round_trips(model: ir.Model, known: dict[str, Known], views: Views) -> None:
     """Let readers of a tensor that was reshaped or transposed and is now as it was read the tensor from before."""
     for node in list(model.graph):
-        if follows_its_like(node):
-            source = _before_the_trip(node, known)
-            if source is not None:
-                _drop(model.graph, node, source, views)
+        if node.graph is not None and follows_its_like(node):
+            source, last = _before_the_trip(node, known), node.inputs[0]
+            if source is not None and _drop(model.graph, node, source, views):
+                _remove_unread(model.graph, last, source)
 
 
 def follows_its_like(node: ir.Node) -> bool:
@@ -104,24 +104,36 @@ def _changes_nothing(node: ir.Node, opset: int, known: dict[str, Known]) -> bool
         return opset >= 7 and not mask and not training
     if node.op_type in ("Cast", "CastLike"):
         return before.dtype is not None and before.dtype == after.dtype
+    if node.op_type == "Expand":
+        return no_larger(before.shape, after.shape)
     return same_extents(before.shape, after.shape)
 
 
-def _drop(graph: ir.Graph, node: ir.Node, x: ir.Value | None, views: Views) -> None:
-    """Let readers of the result read `x`, which takes the result's name if that is an output."""
+def _remove_unread(graph: ir.Graph, value: ir.Value | None, source: ir.Value) -> None:
+    """Remove what lies between `source` and a tensor that nobody reads, for it would count as a reader of `source`."""
+    while value is not None and value is not source and not value.uses() and not value.is_graph_output():
+        producer = value.producer()
+        assert producer is not None
+        value = producer.inputs[0]
+        graph.remove(producer, safe=True)
+
+
+def _drop(graph: ir.Graph, node: ir.Node, x: ir.Value | None, views: Views) -> bool:
+    """Let readers of the result read `x`, which takes the result's name if that is an output; whether it could."""
     y = node.outputs[0]
     assert x is not None
     assert x.name is not None
     assert y.name is not None
     if y.is_graph_output():
         if x.is_graph_output() or x.is_graph_input() or x.graph is not graph:
-            return
+            return False
         old = x.name
         y.replace_all_uses_with(x, replace_graph_outputs=True)
         graph.remove(node, safe=True)
         take_over(y, x)
         views.gone(old, x.name)
-        return
+        return True
     y.replace_all_uses_with(x)
     graph.remove(node, safe=True)
     views.gone(y.name, x.name)
+    return True

@@ -31,7 +31,7 @@ class Claim:
     """X = scale * X' + shift, X being a tensor of the original and X' the one of the folded model that stores it.
 
     Attributes:
-        stored: the name of X'.
+        stored: the name of X'; empty if nothing is claimed but in which layout the original's tensor is looked at.
         scale, shift: finite float64, of one shape that broadcasts against X'.
         perm: the tensor of the original is Transpose(X, perm) instead of X.
     """
@@ -129,7 +129,7 @@ def _lines(data: Mapping[str, Any]) -> str:
 
 
 def _plain(claim: Claim) -> dict[str, Any]:
-    plain: dict[str, Any] = {"stored": claim.stored}
+    plain: dict[str, Any] = {"stored": claim.stored} if claim.stored else {}
     if claim.scale.ndim:
         plain["shape"] = list(claim.scale.shape)
     for name, array, default in (("scale", claim.scale, 1.0), ("shift", claim.shift, 0.0)):
@@ -153,7 +153,8 @@ def _parsed(data: Any) -> Certificate:
 
 
 def _claim(name: str, entry: Mapping[str, Any]) -> Claim:
-    if set(entry) - {"stored", "shape", "scale", "shift", "perm"} or not isinstance(entry["stored"], str):
+    stored = entry.get("stored", "") if "perm" in entry else entry["stored"]
+    if set(entry) - {"stored", "shape", "scale", "shift", "perm"} or not isinstance(stored, str):
         raise ValueError(f"the entry of {name} is not understood")
     shape = [int(extent) for extent in entry.get("shape", [])]
     if any(extent < 1 for extent in shape):
@@ -162,7 +163,7 @@ def _claim(name: str, entry: Mapping[str, Any]) -> Claim:
     perm = tuple(int(axis) for axis in entry["perm"]) if "perm" in entry else None
     if perm is not None and sorted(perm) != list(range(len(perm))):
         raise ValueError(f"the layout of {name} is no permutation")
-    return Claim(entry["stored"], scale, shift, perm)
+    return Claim(stored, scale, shift, perm)
 
 
 def _array(name: str, entry: Mapping[str, Any], key: str, shape: Sequence[int], default: float) -> Any:

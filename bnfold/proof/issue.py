@@ -43,6 +43,6 @@ def issue(
     for name, view in (views or {}).items():
         same = Claim(stored.get(view.tensor, ""), original.scale, original.shift)
         claim = claims.get(view.tensor, same)
-        if claim.stored:
+        if claim.stored or view.perm is not None:
             claims[name] = replace(claim, perm=view.perm)
     return Certificate(claims, tuple(frozen_inputs))

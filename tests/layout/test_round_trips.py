@@ -10,6 +10,7 @@ import pytest
 from bnfold.pipeline import fold, inspect
 from bnfold.proof.maps.affine import chain
 from bnfold.proof.reading.network import Network
+from bnfold.proof.reading.order import returned
 from bnfold.report.terminal import inspect_report
 from tests.networks import Net
 
@@ -84,6 +85,46 @@ def test_windows_of_the_whole_image_go_and_are_proved(tmp_path):
     }
 
 
+def windows(net: Net, x: str, there: bool = True) -> str:
+    """Windows of 5 x 5 of an image of that size, channels last, and back: only extents of 1 move."""
+    first, then = ([-1, 1, 5, 1, 5, 3], [-1, 5, 5, 3]) if there else ([-1, 1, 1, 5, 5, 3], [-1, 5, 5, 3])
+    return net.node("Reshape", net.node("Transpose", net.node("Reshape", x, first), perm=[0, 1, 3, 2, 4, 5]), then)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_windows_go_where_the_layout_changes_over_as_well(dynamic, tmp_path):
+    """EfficientViT pads an image and cuts it into windows, all of that with the channels last."""
+    net = Net(dynamic=dynamic)
+    x = net.node("Transpose", net.conv(net.input(2, 3, 4, 4), 3), perm=[0, 2, 3, 1])
+    x = windows(net, net.node("Pad", x, np.array([0, 0, 0, 0, 0, 1, 1, 0])))
+    x = net.node("Relu", net.bn(net.conv(net.node("Transpose", x, perm=[0, 3, 1, 2]), 3)))
+    x = windows(net, net.node("Transpose", x, perm=[0, 2, 3, 1]), there=False)
+    x = net.node("Slice", x, np.array([0, 0]), np.array([4, 3]), np.array([1, 2]))
+    ops = folded(net, [net.node("Transpose", x, perm=[0, 3, 1, 2])], tmp_path)
+    assert ops == {"Conv": 2, "Relu": 1, "Slice": 1}
+
+
+def test_a_reshape_to_the_same_shape_goes_behind_what_is_folded(tmp_path):
+    net = Net(dynamic=True)
+    x = net.node("Reshape", net.bn(net.conv(net.input(2, 3, 6, 6), 4)), [-1, 4, 6, 6])
+    ops = folded(net, [net.conv(net.relu(x), 2)], tmp_path)
+    assert ops == {"Conv": 2, "Relu": 1}
+
+
+@pytest.mark.parametrize(("batch", "stays"), [("m", 1), ("n", 0)])
+def test_an_expand_goes_only_where_no_extent_can_grow(batch, stays, tmp_path):
+    """That both extents are unknown does not make them the same: one of 1 would grow."""
+    net = Net(dynamic=True)
+    x = net.conv(net.input(2, 3, 3, 3), 4)
+    y = net.relu(net.node("Expand", x, net.node("Shape", net.input(2, 4, 1, 1, name="z"))))
+    model = net.model(y)
+    model.graph.input[1].type.tensor_type.shape.dim[0].dim_param = batch
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "any"
+    onnx.save(model, tmp_path / "model.onnx")
+    result = fold(tmp_path / "model.onnx", verify=False)
+    assert Counter(node.op_type for node in result.model.graph)["Expand"] == stays
+
+
 def test_an_operator_in_between_that_stays_keeps_them(tmp_path):
     net = Net()
     x = net.node("Reshape", net.input(2, 5, 4), [-1, 20])
@@ -136,3 +177,22 @@ def test_the_checker_moves_constants_back_with_the_tensor():
     (_, form) = list(chain(Network(net.model(y)), y))[-1]
     stored = next(iter(net.constants.values()))
     assert np.array_equal(form.scale.astype(np.float32), stored.transpose(1, 2, 0))
+
+
+def test_the_checker_follows_no_expand_that_may_make_the_tensor_larger():
+    net = Net(dynamic=True)
+    x = net.input(2, 4)
+    y = net.node("Expand", x, net.node("Shape", net.input(2, 1, name="z")))
+    model = net.model(y)
+    assert [tensor for tensor, _ in chain(Network(model), y)] == [y, x]
+    model.graph.input[1].type.tensor_type.shape.dim[0].dim_param = "M"
+    assert [tensor for tensor, _ in chain(Network(model), y)] == [y]
+
+
+def test_the_checker_takes_nothing_for_a_round_trip_that_ends_otherwise():
+    net = Net()
+    x = net.input(2, 3, 3)
+    turned = net.node("Reshape", net.node("Transpose", net.node("Reshape", x, [2, 9]), perm=[1, 0]), [2, 3, 3])
+    wider = net.node("Reshape", net.node("Reshape", x, [18]), [3, 2, 3])
+    network = Network(net.model(turned, wider))
+    assert [returned(network, network.writer[y][0]) for y in (turned, wider)] == [None, None]

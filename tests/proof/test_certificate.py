@@ -28,7 +28,10 @@ def files(tmp_path: Path) -> tuple[Path, Path, Path]:
 def claims() -> Certificate:
     random = np.random.default_rng(0)
     scale, shift = np.exp(random.normal(size=(2, 1, 4, 1, 1)) * 20)
-    return Certificate({"a": Claim("b", scale, shift), "c": Claim("c", np.asarray(0.1), np.asarray(0.0))}, ("k",))
+    looked_at = Claim("", np.asarray(1.0), np.asarray(0.0), (0, 2, 1))
+    return Certificate(
+        {"a": Claim("b", scale, shift), "c": Claim("c", np.asarray(0.1), np.asarray(0.0)), "d": looked_at}, ("k",)
+    )
 
 
 def test_every_bit_comes_back(files: tuple[Path, Path, Path]) -> None:
@@ -37,7 +40,7 @@ def test_every_bit_comes_back(files: tuple[Path, Path, Path]) -> None:
     assert back.frozen_inputs == ("k",)
     assert back.claims.keys() == claims().claims.keys()
     for name, claim in claims().claims.items():
-        assert back.claims[name].stored == claim.stored
+        assert (back.claims[name].stored, back.claims[name].perm) == (claim.stored, claim.perm)
         np.testing.assert_array_equal(back.claims[name].scale, claim.scale)
         np.testing.assert_array_equal(back.claims[name].shift, claim.shift)
 

@@ -80,6 +80,8 @@ class Walk:
             if tensor not in self._folded.writer:
                 return
             stored, units = tensor, ORIGINAL
+        elif not claim.stored:
+            return
         else:
             stored, units = claim.stored, Units.of(claim.scale, claim.shift)
         try:

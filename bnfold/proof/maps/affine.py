@@ -18,9 +18,9 @@ from bnfold.proof.reading import movement
 from bnfold.proof.reading.expressions import is_float
 from bnfold.proof.reading.network import Network
 from bnfold.proof.reading.node import Node
+from bnfold.proof.reading.order import ORDERED, keeps_order, restored, returned
 from bnfold.proof.reading.shapes import Shape
 
-_ORDERED = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 _DEFAULT_EPSILON = float(np.float32(1e-5))
 
 
@@ -84,7 +84,7 @@ def chain(network: Network, tensor: str) -> Iterator[tuple[str, Affine]]:
 
 def affine_step(network: Network, node: Node) -> tuple[str, Affine] | None:
     """The tensor that a node reads and the affine map it applies; None if it does something else."""
-    if node.op in ("Identity", "Dropout", "Cast", "CastLike"):
+    if node.op in ("Identity", "Dropout", "Cast", "CastLike", "Expand"):
         return (node.inputs[0], IDENTITY) if _passes(network, node) else None
     if node.op == "Neg":
         return node.inputs[0], Affine.of(-1, 0, 0, 0)
@@ -92,7 +92,7 @@ def affine_step(network: Network, node: Node) -> tuple[str, Affine] | None:
         return _normalization(network, node)
     if node.op == "Conv":
         return _pointwise(network, node)
-    if node.op == "Transpose" or node.op in _ORDERED:
+    if node.op == "Transpose" or node.op in ORDERED:
         return _round_trip(network, node)
     return _arithmetic(network, node) if node.op in ("Add", "Sub", "Mul", "Div") else None
 
@@ -108,9 +108,12 @@ def constants_of(network: Network, tensor: str) -> tuple[str, str]:
 
 def _passes(network: Network, node: Node) -> bool:
     """Whether a node returns its first input as it is."""
-    x, y = network.type(node.inputs[0]), network.type(node.outputs[0])
+    x, y = node.inputs[0], node.outputs[0]
     if node.op in ("Cast", "CastLike"):
-        return x == y != 0
+        return network.type(x) == network.type(y) != 0
+    if node.op == "Expand":
+        shape = network.shape(x)
+        return shape is not None and None not in shape and shape == network.shape(y)
     if node.op == "Dropout":
         training = network.constants.get(node.input(2))
         off = not node.input(2) or (training is not None and not training.any())
@@ -190,13 +193,16 @@ def _pointwise(network: Network, node: Node) -> tuple[str, Affine] | None:
 
 def _round_trip(network: Network, node: Node) -> tuple[str, Affine] | None:
     """What lies between operators that leave elements in order, or Transposes, and ends in the shape it began in."""
+    came = returned(network, node)
+    if came is not None:
+        return came, IDENTITY
     tensor, form, y = node.inputs[0], IDENTITY, network.shape(node.outputs[0])
-    ordered = _keeps_order(network, node)
+    ordered = keeps_order(network, node)
     while tensor in network.writer:
         first, index = network.writer[tensor]
-        if ordered and _keeps_order(network, first):
+        if ordered and keeps_order(network, first):
             moved = _before(network, first, form)
-            if moved is None or _restored(moved[1], y):
+            if moved is None or restored(moved[1], y):
                 return None if moved is None else (first.inputs[0], moved[0])
             tensor, form = first.inputs[0], moved[0]
             continue
@@ -207,15 +213,6 @@ def _round_trip(network: Network, node: Node) -> tuple[str, Affine] | None:
             break
         tensor, form = step[0], form.after(step[1])
     return None
-
-
-def _keeps_order(network: Network, node: Node) -> bool:
-    """Whether a node leaves all elements in their order; a Transpose does that moves nothing but extents of 1."""
-    if node.op != "Transpose":
-        return node.op in _ORDERED
-    shape, perm = network.shape(node.inputs[0]), node.attributes.get("perm")
-    moved = [] if shape is None or not perm else [axis for axis in perm if shape[axis] != 1]
-    return bool(moved) and moved == sorted(moved)
 
 
 def _before(network: Network, node: Node, form: Affine) -> tuple[Affine, Shape] | None:
@@ -249,14 +246,6 @@ def _as_large(constants: tuple[int, ...], x: Shape) -> bool:
     """Whether constants of these extents leave a tensor as large as it is."""
     behind = x[len(x) - len(constants) :]
     return len(constants) <= len(x) and all(m in (1, extent) for m, extent in zip(constants, behind, strict=True))
-
-
-def _restored(x: Shape, y: Shape | None) -> bool:
-    """Whether two shapes of equally many elements are the same; one extent may be unknown."""
-    if y is None:
-        return False
-    known = [(a, b) for a, b in zip(x, y, strict=False) if isinstance(a, int) and isinstance(b, int)]
-    return len(x) == len(y) <= len(known) + 1 and all(a == b > 0 for a, b in known)
 
 
 def _finite(tensor: str, form: Affine) -> tuple[str, Affine] | None:

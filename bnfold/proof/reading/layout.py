@@ -1,7 +1,8 @@
 """The original in another layout: what a claim means that stores a tensor with its axes permuted.
 
 If X = Transpose(X', perm) for some tensors of a network, every operator that reads or writes them has to have a form
-for X' that computes the same; here are these forms. An operator without one is never proved.
+for X' that computes the same; here are these forms. An operator without one is never proved. One that gives a tensor
+back as it was before its shape changed counts as an Identity.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bnfold.proof.core.units import Array, UnprovedError, demand
 from bnfold.proof.reading import movement
 from bnfold.proof.reading.network import Network
 from bnfold.proof.reading.node import Node, reads
+from bnfold.proof.reading.order import returned
 
 Perm = tuple[int, ...]
 
@@ -50,14 +52,21 @@ def laid_out(network: Network, perms: Mapping[str, Perm]) -> Network:
 
 
 def _rewritten(network: Network, constants: dict[str, Array], node: Node, perms: Mapping[str, Perm]) -> Node:
-    if not any(name in perms for name in (*reads(node), *node.outputs)):
+    def moved() -> list[str]:
+        return [name for name in (*reads(node), *node.outputs) if name in perms]
+
+    if not moved():
         return node
     try:
-        for name in (*reads(node), *node.outputs):
-            if name in perms:
-                inner = name not in network.inputs and name not in network.outputs and name not in network.constants
-                rank = len(movement.shape_of(network, name))
-                demand(inner and sorted(perms[name]) == list(range(rank)), "its layout is none that it can have")
+        came = returned(network, node)
+        if came is not None:
+            node = replace(node, op="Identity", inputs=(came,), attributes={})
+        if not moved():
+            return node
+        for name in moved():
+            inner = name not in network.inputs and name not in network.outputs and name not in network.constants
+            rank = len(movement.shape_of(network, name))
+            demand(inner and sorted(perms[name]) == list(range(rank)), "its layout is none that it can have")
         single = len(node.outputs) == 1 or node.op == "Split"
         demand(single and not node.bodies and network.opset >= _SINCE, "it has no form in another layout")
         return _FORMS[node.op](network, constants, node, perms)
