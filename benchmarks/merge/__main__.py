@@ -1,7 +1,7 @@
 """Count operators and measure latency: `python -m benchmarks.merge [NAME ...]` writes results.json and RESULTS.md.
 
 It needs timm. Without names it measures the networks that were made to be merged, in about seven minutes; `all` is
-every network. `--seconds 0` counts only; networks measured again replace their records.
+every network. `--seconds 0` counts only and keeps earlier latencies; what is measured again replaces its record.
 """
 
 from __future__ import annotations
@@ -19,17 +19,23 @@ from benchmarks.merge.models import MEASURED, MODELS, Files, families, files
 from benchmarks.merge.page import page
 from bnfold.latency.bench import bench
 from bnfold.latency.environment import environment
+from bnfold.latency.ort_folds import left_by_onnxruntime
 
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results.json", HERE / "RESULTS.md"
 LAYERS = ("Conv", "Gemm", "MatMul")
 
 
-def counted(path: Path) -> dict[str, int]:
-    """How many layers a file has, and how many nodes in all."""
+def counted(path: Path) -> dict[str, Any]:
+    """How many layers a file has, how many nodes in all, and of what type those are that ONNX Runtime makes of it."""
     model = ir.load(path)
-    ops = Counter(node.op_type for node in model.graph)
-    return {"layers": sum(ops[op] for op in LAYERS), "nodes": sum(ops.values())}
+    ops = _operators(model)
+    run = left_by_onnxruntime(path, _operators, "all")
+    return {"layers": sum(ops[op] for op in LAYERS), "nodes": sum(ops.values()), "run": run}
+
+
+def _operators(model: ir.Model) -> Counter[str]:
+    return Counter(node.op_type for node in model.graph)
 
 
 def latency(found: Files, threads: int, seconds: float) -> dict[str, Any]:
@@ -71,7 +77,8 @@ def main() -> None:
     options = parser.parse_args()
     data = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"models": []}
     for name in MODELS if options.names == ["all"] else options.names:
-        record = measured(name, options)
+        earlier = {record["model"]: record for record in data["models"]}.get(name, {})
+        record = {**earlier, **measured(name, options)}
         print(json.dumps(record), flush=True)
         data["models"] = [other for other in data["models"] if other["model"] != name] + [record]
         data["models"].sort(key=lambda each: MODELS.index(each["model"]) if each["model"] in MODELS else len(MODELS))

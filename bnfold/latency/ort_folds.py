@@ -7,24 +7,23 @@ MatMul when it loads the model. Folding those beforehand is a gain in load time,
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import onnx_ir as ir
 
 from bnfold.isolation import call
-from bnfold.latency.sessions import open_session, session_options
+from bnfold.latency.sessions import Level, open_session, session_options
+
+T = TypeVar("T")
 
 
-def count_batch_normalizations(model: ir.Model) -> int:
-    """Return how many nodes normalize batches, in all subgraphs and of any domain (fused ones included)."""
-    return sum("BatchNorm" in node.op_type for graph in model.graphs() for node in graph)
-
-
-def left_by_onnxruntime(path: Path, count: Callable[[ir.Model], int] = count_batch_normalizations) -> int:
-    """Return `count` of the graph that ONNX Runtime's BASIC optimizations leave of a model file.
+def left_by_onnxruntime(path: Path, count: Callable[[ir.Model], T], level: Level = "basic") -> T:
+    """Return `count` of the graph that ONNX Runtime's optimizations leave of a model file.
 
     Args:
         path: ONNX file.
         count: what to count; its model reads weights from files that are gone after the call.
+        level: of the optimizations.
 
     Raises:
         SourceError: ONNX Runtime cannot load the file.
@@ -32,17 +31,17 @@ def left_by_onnxruntime(path: Path, count: Callable[[ir.Model], int] = count_bat
     """
     with tempfile.TemporaryDirectory(prefix="bnfold-") as folder:
         optimized = Path(folder, "optimized.onnx")
-        call("bnfold.latency.ort_folds:save_optimized", path=path, optimized=optimized)
+        call("bnfold.latency.ort_folds:save_optimized", path=path, optimized=optimized, level=level)
         return count(ir.load(optimized))
 
 
-def save_optimized(path: Path, optimized: Path) -> None:
-    """Save ONNX Runtime's BASIC-level graph of `path` as `optimized`, with the weights in a file beside it.
+def save_optimized(path: Path, optimized: Path, level: Level) -> None:
+    """Save ONNX Runtime's graph of `path` as `optimized`, with the weights in a file beside it.
 
     Raises:
         SourceError: ONNX Runtime cannot load the file.
     """
-    options = session_options("basic", 1)
+    options = session_options(level, 1)
     options.optimized_model_filepath = str(optimized)
     # Weights inside the file would fail beyond the 2 GB that protobuf can hold.
     data = "session.optimized_model_external_initializers"
