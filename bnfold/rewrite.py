@@ -14,8 +14,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from bnfold import linear
 from bnfold.affine import Affine, Array
+from bnfold.affine_operators import DEFAULT_EPSILON, affine_of, compressed
 from bnfold.errors import BnfoldError
-from bnfold.gauge.rules.affine import DEFAULT_EPSILON, affine_of, compressed
 from bnfold.network import Computed, Node, Tensor, spread
 from bnfold.plan import Plan, Unit
 

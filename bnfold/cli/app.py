@@ -18,7 +18,7 @@ from bnfold.cli.inspect import inspect
 from bnfold.cli.report import report
 from bnfold.cli.verify import verify
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="bnfold",
     no_args_is_help=True,
     add_completion=False,
@@ -46,8 +46,8 @@ def options(
     guard.debug = debug
 
 
-for command in (fold, inspect, verify, bench, report, diff):
-    app.command()(guard.guarded(command))
+for _command in (fold, inspect, verify, bench, report, diff):
+    app.command()(guard.guarded(_command))
 
 
 def main() -> None:

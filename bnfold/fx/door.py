@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from bnfold.affine_operators import elements
 from bnfold.errors import SourceError, UsageError
 from bnfold.fx.fold import fold_module, module_difference
 from bnfold.fx.lift import lift
 from bnfold.fx.trace import in_eval_mode, tensors, unwrapped
 from bnfold.fx.tracer import mapped
-from bnfold.gauge.rules.affine import elements
 from bnfold.network import Network
 from bnfold.objective import Objective
 from bnfold.price import price_of

@@ -51,13 +51,17 @@ WINDOW: dict[str, tuple[int, str, Any]] = {
 }
 """Position, name and default of the arguments that all pools share."""
 
-AVERAGE = {
+AVERAGE: dict[str, tuple[int, str, Any]] = {
     **WINDOW,
     "ceil_mode": (4, "ceil_mode", False),
     "count_include_pad": (5, "count_include_pad", True),
     "divisor_override": (6, "divisor_override", None),
 }
-MAXIMUM = {**WINDOW, "dilation": (4, "dilation", 1), "ceil_mode": (5, "ceil_mode", False)}
+MAXIMUM: dict[str, tuple[int, str, Any]] = {
+    **WINDOW,
+    "dilation": (4, "dilation", 1),
+    "ceil_mode": (5, "ceil_mode", False),
+}
 
 
 def _settings(call: Call, places: Mapping[str, tuple[int, str, Any]]) -> Callable[[str], Any]:

@@ -32,7 +32,7 @@ class Tracer(fx.Tracer):
 
     def __init__(self, given: Sequence[Any]) -> None:
         super().__init__(param_shapes_constant=True)
-        self.stuck = ""
+        self.stuck: str = ""
         self._runs = [list(given), [longer(value) for value in given]]
         self._known: list[dict[fx.Node, Any]] = [{}, {}]
         self._evaluating = False
@@ -51,7 +51,7 @@ class Tracer(fx.Tracer):
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         if self._evaluating:
             return attr_val
-        self.param_shapes_constant = isinstance(attr_val, nn.Parameter)  # torch.fx has this for parameters only
+        self.param_shapes_constant: bool = isinstance(attr_val, nn.Parameter)  # torch.fx has this for parameters only
         return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def call_module(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bnfold.affine import Affine
-from bnfold.gauge.rules.affine import DEFAULT_EPSILON, affine_of, compressed, elements
+from bnfold.affine_operators import DEFAULT_EPSILON, affine_of, compressed, elements
 from bnfold.gauge.search import Search
 from bnfold.gauge.units import Candidate
 from bnfold.network import Computed, Node

@@ -27,8 +27,8 @@ class Forest:
     """
 
     def __init__(self, size: int) -> None:
-        self.link = np.arange(size)
-        self.origin = np.full(size, -1)
+        self.link: Ids = np.arange(size)
+        self.origin: Ids = np.full(size, -1)
         self._parent = np.arange(size)
         self._factor = np.ones(size)
         self._offset = np.zeros(size)

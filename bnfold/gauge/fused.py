@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bnfold.gauge.rules.affine import elements
+from bnfold.affine_operators import elements
 from bnfold.network import Network, Node, Tensor
 from bnfold.plan import SENTENCES, Code, Reason
 

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bnfold.affine import Affine, Array
+from bnfold.affine_operators import affine_of, elements
 from bnfold.gauge.rules import Rule
-from bnfold.gauge.rules.affine import affine_of, arithmetic, candidate, elements
+from bnfold.gauge.rules.affine import arithmetic, candidate
 from bnfold.gauge.units import Units
 from bnfold.network import Computed, Dim, Network, Node, OpaqueError
 from bnfold.plan import Code, Form, Plan, Reason, Step

@@ -14,6 +14,7 @@ import numpy as np
 
 from bnfold.gauge.advice import advice
 from bnfold.gauge.equations import Contradiction, Equations, Ids
+from bnfold.gauge.linear_system import LinearSystem
 from bnfold.gauge.requirements import Pool, Requirements, compiled
 from bnfold.gauge.rules.linear import contracted_axis
 from bnfold.gauge.units import Candidate, Units
@@ -47,7 +48,7 @@ class Search:
         self.refused: list[Candidate] = []
         self.reasons: dict[str, Reason] = {}
         self.blockers: dict[str, tuple[str, ...]] = {}
-        self.systems = units.systems()
+        self.systems: dict[Code, LinearSystem] = units.systems()
         open_ = []
         self._forced: set[Candidate] = set()
         self.blank: dict[Candidate, Requirements] = {}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
+from bnfold.affine_operators import elements
 from bnfold.gauge import fused, last_resort, leftovers, relaxed
 from bnfold.gauge.collector import no_collection
 from bnfold.gauge.exchange import improve
 from bnfold.gauge.into import NOWHERE, Ends, absorbers
 from bnfold.gauge.precision import most_lossy
 from bnfold.gauge.rules import read
-from bnfold.gauge.rules.affine import elements
 from bnfold.gauge.search import Search, because
 from bnfold.gauge.settle import Settled, settle
 from bnfold.gauge.units import Units

@@ -92,7 +92,7 @@ class Units:
             for tensor in node.inputs:
                 if tensor is not None:
                     self.readers.setdefault(tensor.name, []).append(node)
-        self.outputs = {tensor.name for tensor in self.network.outputs}
+        self.outputs: set[str] = {tensor.name for tensor in self.network.outputs}
         self.linear_outputs: set[str] = set()
 
     def demand(self, node: Node, text: str, *, removal: bool = False) -> int:

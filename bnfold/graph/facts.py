@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from bnfold.gauge.rules.affine import elements
+from bnfold.affine_operators import elements
 from bnfold.graph.bodies import bodies
 from bnfold.graph.memory import recall
 from bnfold.graph.quantized import dequantized

@@ -13,7 +13,7 @@ import onnx_ir as ir
 from onnx_ir.passes import PreconditionError
 from onnx_ir.passes.common import InlinePass, RemoveUnusedFunctionsPass
 
-from bnfold.gauge.rules.affine import OPERATORS
+from bnfold.affine_operators import OPERATORS
 from bnfold.graph.tensors import constant_tensor
 
 _LINEAR = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul"})

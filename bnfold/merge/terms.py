@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnfold.affine import Array
-from bnfold.gauge.rules.affine import OPERATORS, affine_of
+from bnfold.affine_operators import OPERATORS, affine_of
 from bnfold.merge.maps import LinearMap
 from bnfold.merge.span import Span
 from bnfold.merge.window import Window

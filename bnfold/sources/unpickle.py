@@ -40,7 +40,7 @@ ACTIVATIONS = frozenset(
 )
 """Functions of torch.nn.functional that layers keep as attributes; they compute a tensor from a tensor."""
 
-RECORDS = {"argparse.Namespace": argparse.Namespace, "builtins.set": set}
+RECORDS: dict[str, type] = {"argparse.Namespace": argparse.Namespace, "builtins.set": set}
 """What training scripts store beside their weights."""
 
 _ADVICE = "save its state dict or export it to ONNX, or use --trust if you know where the file comes from"

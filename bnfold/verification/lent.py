@@ -40,7 +40,9 @@ class Lent:
 
     def __init__(self, node: onnx.NodeProto, opsets: Mapping[str, int]) -> None:
         self.onnx_node = node
-        self.input, self.output, self.op_type = list(node.input), list(node.output), node.op_type
+        self.input: list[str] = list(node.input)
+        self.output: list[str] = list(node.output)
+        self.op_type: str = node.op_type
         self._opsets = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
         plain = onnx.NodeProto()
         plain.CopyFrom(node)

@@ -57,7 +57,7 @@ class Reference:
     """
 
     def __init__(self, model: ir.Model, parameters: Parameters | None = None) -> None:
-        self.outputs = [_name(value) for value in model.graph.outputs]
+        self.outputs: list[str] = [_name(value) for value in model.graph.outputs]
         self._parameters = parameters or _as_stored
         try:
             self._evaluator = _Evaluator(_skeleton(model))

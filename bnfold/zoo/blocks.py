@@ -40,11 +40,11 @@ class BasicBlock(nn.Module):
         super().__init__()
         if (groups, base_width) != (1, 64):
             raise ValueError("a basic block has neither groups nor another inner width; use a bottleneck")
-        self.conv1 = conv3x3(in_channels, planes, stride=stride, dilation=dilation)
-        self.bn1 = norm(planes)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2 = conv3x3(planes, planes, dilation=dilation)
-        self.bn2 = norm(planes)
+        self.conv1: nn.Conv2d = conv3x3(in_channels, planes, stride=stride, dilation=dilation)
+        self.bn1: nn.Module = norm(planes)
+        self.relu: nn.ReLU = nn.ReLU(inplace=True)
+        self.conv2: nn.Conv2d = conv3x3(planes, planes, dilation=dilation)
+        self.bn2: nn.Module = norm(planes)
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,13 +84,13 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         width = inner_width(planes, groups, base_width)
-        self.conv1 = conv1x1(in_channels, width)
-        self.bn1 = norm(width)
-        self.conv2 = conv3x3(width, width, stride=stride, dilation=dilation, groups=groups)
-        self.bn2 = norm(width)
-        self.conv3 = conv1x1(width, planes * self.expansion)
-        self.bn3 = norm(planes * self.expansion)
-        self.relu = nn.ReLU(inplace=True)
+        self.conv1: nn.Conv2d = conv1x1(in_channels, width)
+        self.bn1: nn.Module = norm(width)
+        self.conv2: nn.Conv2d = conv3x3(width, width, stride=stride, dilation=dilation, groups=groups)
+        self.bn2: nn.Module = norm(width)
+        self.conv3: nn.Conv2d = conv1x1(width, planes * self.expansion)
+        self.bn3: nn.Module = norm(planes * self.expansion)
+        self.relu: nn.ReLU = nn.ReLU(inplace=True)
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:

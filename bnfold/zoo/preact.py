@@ -51,11 +51,11 @@ class PreActBasicBlock(nn.Module):
         super().__init__()
         if (groups, base_width) != (1, 64):
             raise ValueError("a basic block has neither groups nor another inner width; use a bottleneck")
-        self.bn1 = norm(in_channels)
-        self.conv1 = conv3x3(in_channels, planes, stride=stride, dilation=dilation)
-        self.bn2 = norm(planes)
-        self.conv2 = conv3x3(planes, planes, dilation=dilation)
-        self.relu = nn.ReLU(inplace=True)
+        self.bn1: nn.Module = norm(in_channels)
+        self.conv1: nn.Conv2d = conv3x3(in_channels, planes, stride=stride, dilation=dilation)
+        self.bn2: nn.Module = norm(planes)
+        self.conv2: nn.Conv2d = conv3x3(planes, planes, dilation=dilation)
+        self.relu: nn.ReLU = nn.ReLU(inplace=True)
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,13 +94,13 @@ class PreActBottleneck(nn.Module):
     ) -> None:
         super().__init__()
         width = inner_width(planes, groups, base_width)
-        self.bn1 = norm(in_channels)
-        self.conv1 = conv1x1(in_channels, width)
-        self.bn2 = norm(width)
-        self.conv2 = conv3x3(width, width, stride=stride, dilation=dilation, groups=groups)
-        self.bn3 = norm(width)
-        self.conv3 = conv1x1(width, planes * self.expansion)
-        self.relu = nn.ReLU(inplace=True)
+        self.bn1: nn.Module = norm(in_channels)
+        self.conv1: nn.Conv2d = conv1x1(in_channels, width)
+        self.bn2: nn.Module = norm(width)
+        self.conv2: nn.Conv2d = conv3x3(width, width, stride=stride, dilation=dilation, groups=groups)
+        self.bn3: nn.Module = norm(width)
+        self.conv3: nn.Conv2d = conv1x1(width, planes * self.expansion)
+        self.relu: nn.ReLU = nn.ReLU(inplace=True)
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
@@ -124,6 +124,11 @@ class PreActResNet(nn.Module):
     Parameters are named as in `ResNet`, so far as they exist: conv1, layer1.0.bn1, layer2.0.downsample.0, bn,
     fc. Maps (N, in_channels, H, W) to (N, num_classes), any floating dtype; H and W are free.
     """
+
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
 
     def __init__(
         self,
@@ -159,13 +164,13 @@ class PreActResNet(nn.Module):
             replace_stride_with_dilation=replace_stride_with_dilation,
         )
         features = widths[-1] * block.expansion
-        self.conv1 = stem_convolution(stem, in_channels, stem_width, norm)
-        self.maxpool = stem_pooling(stem)
+        self.conv1: nn.Module = stem_convolution(stem, in_channels, stem_width, norm)
+        self.maxpool: nn.Module = stem_pooling(stem)
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
-        self.bn = norm(features)
-        self.relu = nn.ReLU(inplace=True)
-        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
-        self.fc = nn.Linear(features, num_classes)
+        self.bn: nn.Module = norm(features)
+        self.relu: nn.ReLU = nn.ReLU(inplace=True)
+        self.avgpool: nn.AdaptiveAvgPool2d = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc: nn.Linear = nn.Linear(features, num_classes)
         initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -21,6 +21,11 @@ class ResNet(nn.Module):
     Maps (N, in_channels, H, W) to (N, num_classes), any floating dtype; H and W are free.
     """
 
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
+
     def __init__(
         self,
         block: Block,
@@ -72,13 +77,13 @@ class ResNet(nn.Module):
             replace_stride_with_dilation=replace_stride_with_dilation,
         )
         features = widths[-1] * block.expansion
-        self.conv1 = stem_convolution(stem, in_channels, stem_width, norm)
-        self.bn1 = norm(stem_width)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = stem_pooling(stem)
+        self.conv1: nn.Module = stem_convolution(stem, in_channels, stem_width, norm)
+        self.bn1: nn.Module = norm(stem_width)
+        self.relu: nn.ReLU = nn.ReLU(inplace=True)
+        self.maxpool: nn.Module = stem_pooling(stem)
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
-        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
-        self.fc = nn.Linear(features, num_classes)
+        self.avgpool: nn.AdaptiveAvgPool2d = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc: nn.Linear = nn.Linear(features, num_classes)
         initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ import onnx
 import onnx_ir as ir
 import onnxruntime as ort
 
+from bnfold.affine_operators import elements
 from bnfold.gauge.cost import elements as elements_of
-from bnfold.gauge.rules.affine import elements
 from bnfold.graph.facts import Facts, read_facts
 from bnfold.memory import KEY
 from bnfold.objective import Objective

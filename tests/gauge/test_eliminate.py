@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bnfold.affine_operators import affine_of, elements
 from bnfold.gauge import cost, last_resort, relaxed
-from bnfold.gauge.rules.affine import affine_of, elements
 from bnfold.graph.facts import read_facts
 from bnfold.network import Tensor
 from bnfold.objective import Objective

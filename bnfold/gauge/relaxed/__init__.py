@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bnfold.affine_operators import elements
 from bnfold.gauge import cost, last_resort
 from bnfold.gauge.relaxed import bounds, padding, product
 from bnfold.gauge.requirements import Requirements
-from bnfold.gauge.rules.affine import elements
 from bnfold.gauge.units import Units
 from bnfold.network import Network, Node
 from bnfold.objective import Objective

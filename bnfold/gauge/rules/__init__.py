@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from bnfold.affine_operators import RefusedError
 from bnfold.gauge.rules import activation, affine, arithmetic, linear, movement, pooling
 from bnfold.gauge.units import Demand, Units
 from bnfold.network import Network, Node, OpaqueError
@@ -82,7 +83,7 @@ def read(network: Network, pinned: frozenset[str] = frozenset(), instead: Mappin
             continue
         try:
             rule(node, units)
-        except affine.RefusedError as refusal:
+        except RefusedError as refusal:
             units.refused[node.name] = refusal.code
             _keep_units(node, units)
         except OpaqueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bnfold.affine_operators import elements
 from bnfold.gauge.equations import Ids
 from bnfold.gauge.rules import affine
 from bnfold.gauge.units import Units
@@ -34,7 +35,7 @@ def _gauges(node: Node, units: Units, xs: list[Tensor]) -> list[Ids]:
 
 def add(node: Node, units: Units) -> None:
     """Add, Sub, Sum: one scale for all; the shifts add up."""
-    if affine.elements(node) is not None:
+    if elements(node) is not None:
         affine.arithmetic(node, units)
         return
     xs, y = _operands(node)
@@ -51,7 +52,7 @@ def add(node: Node, units: Units) -> None:
 
 def multiply(node: Node, units: Units) -> None:
     """Mul, Div: by a constant an affine operator; of activations the scales multiply or divide, without shifts."""
-    if affine.elements(node) is not None:
+    if elements(node) is not None:
         affine.arithmetic(node, units)
         return
     xs, y = _operands(node)

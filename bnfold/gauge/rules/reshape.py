@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bnfold.affine_operators import compressed
 from bnfold.gauge.equations import Ids
-from bnfold.gauge.rules.affine import compressed
 from bnfold.gauge.units import MAX_GAUGE
 from bnfold.network import Dim, OpaqueError
 

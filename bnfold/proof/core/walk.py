@@ -38,7 +38,7 @@ class Walk:
         self._original, self._folded = original, folded
         self._certificate = certificate
         self.facts: dict[str, tuple[str, Units]] = {name: (name, ORIGINAL) for name in original.inputs}
-        self.measured = Measured()
+        self.measured: Measured = Measured()
         self.unproved: list[Unproved] = []
         self._walked: set[tuple[Node, Node]] = set()
 

@@ -50,17 +50,21 @@ class Network:
         Raises:
             SourceError: the graph is not in order, or writes a tensor twice.
         """
-        self.opsets = {"" if o.domain in DEFAULT_DOMAINS else o.domain: o.version for o in model.opset_import}
-        self.opset = self.opsets.get("", 1)
-        self.functions = {(f.domain, f.name): meaning(f) for f in model.functions}
+        self.opsets: dict[str, int] = {
+            "" if o.domain in DEFAULT_DOMAINS else o.domain: o.version for o in model.opset_import
+        }
+        self.opset: int = self.opsets.get("", 1)
+        self.functions: dict[Key, bytes] = {(f.domain, f.name): meaning(f) for f in model.functions}
         if any(domain in DEFAULT_DOMAINS for domain, _ in self.functions):
             raise SourceError("a function of the model takes the name of a standard operator")
-        self.called = set(called(model.graph.node)) | {key for f in model.functions for key in called(f.node)}
+        self.called: set[Key] = set(called(model.graph.node)) | {key for f in model.functions for key in called(f.node)}
         self._model, self._frozen = model, frozen
         constants = tensors_of(model.graph)
         fixed = set(constants) if model.ir_version < _OVERRIDABLE_SINCE else set(frozen)
-        self.inputs = {i.name: i.type for i in model.graph.input if not (i.name in fixed and i.name in constants)}
-        self.constants = {name: value for name, value in constants.items() if name not in self.inputs}
+        self.inputs: dict[str, TypeProto] = {
+            i.name: i.type for i in model.graph.input if not (i.name in fixed and i.name in constants)
+        }
+        self.constants: dict[str, Array] = {name: value for name, value in constants.items() if name not in self.inputs}
         self.writer: dict[str, tuple[Node, int]] = {}
         self._rooms: dict[str, Array] = {}
         self._types: dict[str, tuple[int, Shape | None]] = {}
@@ -68,8 +72,8 @@ class Network:
 
     def _read(self, graph: GraphProto, inputs: Mapping[str, TypeProto], constants: Mapping[str, Array]) -> None:
         """Read the nodes of a graph, given the types and the constants that it starts from."""
-        self.outputs = {o.name: o.type for o in graph.output}
-        self.nodes = [as_node(proto) for proto in graph.node]
+        self.outputs: dict[str, TypeProto] = {o.name: o.type for o in graph.output}
+        self.nodes: list[Node] = [as_node(proto) for proto in graph.node]
         self._check_order()
         given = dict(constants)
         self._types |= inferred(self._model, graph, inputs, given, {})

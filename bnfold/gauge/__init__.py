@@ -1,0 +1,1 @@
+"""Facts about a network as equations between the units of its tensors, and their solution as a Plan."""
