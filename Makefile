@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 MODELS := resnet20_digits resnet20v2_digits
 
-.PHONY: help demo test docs gate fuzz bench bench-models bench-matrix bench-zoo bench-growth bench-tool clean
+.PHONY: help demo test lint docs wheel check versions gate fuzz bench bench-models bench-matrix bench-zoo bench-growth bench-tool hooks clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,14 +20,30 @@ demo: $(VENV)/ready ## fold the two checked-in trained networks; print ledger, p
 		$(BIN)/bnfold fold models/$$model.pt -o build/$$model.onnx --data models/digits_test.npz --force || exit $$?; \
 	done
 
-test: $(VENV)/ready ## run the tests
+test: $(VENV)/ready ## run the tests, and tell which branches of bnfold/ none of them takes
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest -n 2
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: $(VENV)/ready ## check style, types, which package imports which, and what is declared as a dependency
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=. $(BIN)/pyright --verifytypes bnfold --ignoreexternal
+	$(BIN)/lint-imports
+	$(BIN)/deptry bnfold
 
 docs: $(VENV)/ready ## build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+wheel: $(VENV)/ready ## build the wheel and use it in an empty environment, without torch
+	$(BIN)/pytest checks
+
+check: lint test docs wheel ## all that a change must pass
+
+versions: $(VENV)/ready ## run the tests with the lowest and newest dependencies, and on newer Pythons (an hour)
+	$(BIN)/python -m checks.versions
 
 gate: $(VENV)/ready ## compare counts and speeds of folds with the recorded ones
 	$(BIN)/python -m benchmarks.gate
@@ -57,6 +73,9 @@ bench-growth: $(BENCH)/ready ## time and memory of each by size of the model, up
 
 bench-tool: $(BENCH)/ready ## time and memory of the command, start-up and proof included
 	$(BENCH)/bin/python -m benchmarks.tool --zoo $(BENCH)/bin/python
+
+hooks: $(VENV)/ready ## let git check style and types before every commit
+	$(BIN)/pre-commit install
 
 clean: ## remove what demo and test made
 	rm -rf $(VENV) $(BENCH) build dist

@@ -1,8 +1,11 @@
-"""Hypothesis explores the same examples on every run, and Ctrl-C works in whatever way the tests were started."""
+"""Hypothesis explores the same examples on every run, nothing is fetched, and Ctrl-C works as from a terminal."""
 
+import os
 import signal
 
 from hypothesis import HealthCheck, Phase, settings
+
+from tests import without_torch
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -12,6 +15,10 @@ settings.load_profile("suite")
 settings.register_profile(
     "mutants", settings.get_profile("suite"), phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False
 )
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # of child processes too; pytest-socket guards this one
+
+without_torch.install()
 
 # A shell starts what runs in its background with SIGINT ignored, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

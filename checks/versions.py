@@ -1,0 +1,99 @@
+"""The tests with the lowest versions that pyproject.toml allows, with the newest, and on newer Pythons.
+
+    python -m checks.versions                             # all of it: an hour on two cores
+    python -m checks.versions --only lowest tests/gauge   # one environment, some tests
+
+`lowest` and `newest` keep torch at the version of constraints.txt, since another may bring several gigabytes of CUDA
+packages. A newer Python, such as `python3.13`, gets no torch for the same reason: tests that need it are skipped there,
+and pytest's summary names each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tomllib
+from shutil import which
+
+from packaging.requirements import Requirement
+
+from checks.environment import ROOT, Environment
+
+PYTHONS = ("python3.12", "python3.13", "python3.14")
+ENVIRONMENTS = ("lowest", "newest", *PYTHONS)
+USERS = ("simplify", "images", "report", "plot")
+"""Extras that need no torch."""
+OF_TORCH = frozenset({"torch", "onnxscript", "safetensors", "onnxslim", "rapidocr-onnxruntime"})
+"""Left out on newer Pythons: torch, and what only tests with torch use or has no wheels there."""
+
+
+def requirements(*groups: str) -> list[Requirement]:
+    """What pyproject.toml asks for, always and in these extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    texts = [*project["dependencies"], *(text for group in groups for text in extras[group])]
+    return [wanted for text in texts if (wanted := Requirement(text)).name != "bnfold"]
+
+
+def lowest(wanted: Requirement) -> str:
+    """The requirement, at the lowest version that it allows.
+
+    Raises:
+        ValueError: it has no `>=`, so that nobody can tell which version that is.
+    """
+    floors = [bound.version for bound in wanted.specifier if bound.operator == ">="]
+    if len(floors) != 1:
+        raise ValueError(f"`{wanted}` in pyproject.toml needs one lowest version, written with >=.")
+    return f"{wanted.name}=={floors[0]}"
+
+
+def pinned(name: str) -> str:
+    """The line of constraints.txt for this package."""
+    (line,) = (line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith(f"{name}=="))
+    return line
+
+
+def packages(environment: str) -> list[str]:
+    """What is installed in this environment beside bnfold itself."""
+    if environment == "lowest":
+        tools = [str(wanted) for wanted in requirements("dev", "docs") if wanted not in requirements()]
+        return [*(lowest(wanted) for wanted in requirements("torch", *USERS)), *tools]
+    everything = requirements("torch", *USERS, "dev", "docs")
+    if environment == "newest":
+        return [pinned("torch") if wanted.name == "torch" else str(wanted) for wanted in everything]
+    return [str(wanted) for wanted in everything if wanted.name not in OF_TORCH]
+
+
+def passes(environment: str, tests: list[str]) -> bool:
+    """Make the environment and run the tests in it."""
+    python = which(environment) if environment in PYTHONS else sys.executable
+    if python is None:
+        print(f"{environment}: not checked, there is no such Python here", file=sys.stderr)
+        return True
+    print(f"{environment}: {' '.join(packages(environment))}", flush=True)
+    try:
+        made = Environment(ROOT / "build" / "versions" / environment, python)
+        made.install(*packages(environment))
+        made.install("--no-deps", "-e", ".")
+    except subprocess.CalledProcessError:
+        print(f"{environment}: could not be installed", file=sys.stderr)
+        return False
+    done = made.run(["pytest", "-n", "2", "-rs", *tests], ROOT, capture=False)
+    print(f"{environment}: {'passed' if done.returncode == 0 else 'failed'}", flush=True)
+    return done.returncode == 0
+
+
+def main() -> int:
+    """Check the environments that are named, or all; 1 if one fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", choices=ENVIRONMENTS, help="this environment; default: all")
+    parser.add_argument("tests", nargs="*", help="what pytest is given; default: all tests")
+    options = parser.parse_args()
+    named = options.only or ENVIRONMENTS
+    passed = [passes(environment, options.tests) for environment in named]
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
