@@ -78,14 +78,14 @@ def _windows(setting: Callable[[str], Any], count: int) -> dict[str, Any]:
     }
 
 
-def _adaptive(count: int, kind: str) -> Reader:
+def _adaptive(count: int, op: str, over_all: str) -> Reader:
     """Every window of an adaptive pool lies inside the input, whatever its extent, so units pass as in any pool."""
 
     def read(call: Call) -> None:
         _spatial(call, count)
         source, target = call.extents[2:], call.shape()[2:]
         if all(dim == 1 for dim in target):
-            call.emit(f"Global{kind}Pool", [call.x])
+            call.emit(over_all, [call.x])
             return
         # Windows of one size, or the attribute is left out: then this is no pool that ONNX has.
         steps = [
@@ -94,7 +94,7 @@ def _adaptive(count: int, kind: str) -> Reader:
             if isinstance(a, int) and isinstance(b, int) and a % b == 0
         ]
         windows: dict[str, Any] = {"kernel_shape": steps, "strides": steps} if len(steps) == count else {}
-        call.emit(f"{kind}Pool", [call.x], **windows)
+        call.emit(op, [call.x], **windows)
 
     return read
 
@@ -133,6 +133,9 @@ def _reduce(call: Call, op: str, axes: Any, keep: bool, outputs: list[Tensor] | 
     call.emit(op, [x], outputs=outputs, axes=reduced, keepdims=int(keep))
 
 
+AVERAGES = ("AveragePool", "GlobalAveragePool")
+MAXIMA = ("MaxPool", "GlobalMaxPool")
+
 MODULES: dict[type[nn.Module], Reader] = {
     nn.AvgPool1d: _average(1),
     nn.AvgPool2d: _average(2),
@@ -140,12 +143,12 @@ MODULES: dict[type[nn.Module], Reader] = {
     nn.MaxPool1d: _maximum(1),
     nn.MaxPool2d: _maximum(2),
     nn.MaxPool3d: _maximum(3),
-    nn.AdaptiveAvgPool1d: _adaptive(1, "Average"),
-    nn.AdaptiveAvgPool2d: _adaptive(2, "Average"),
-    nn.AdaptiveAvgPool3d: _adaptive(3, "Average"),
-    nn.AdaptiveMaxPool1d: _adaptive(1, "Max"),
-    nn.AdaptiveMaxPool2d: _adaptive(2, "Max"),
-    nn.AdaptiveMaxPool3d: _adaptive(3, "Max"),
+    nn.AdaptiveAvgPool1d: _adaptive(1, *AVERAGES),
+    nn.AdaptiveAvgPool2d: _adaptive(2, *AVERAGES),
+    nn.AdaptiveAvgPool3d: _adaptive(3, *AVERAGES),
+    nn.AdaptiveMaxPool1d: _adaptive(1, *MAXIMA),
+    nn.AdaptiveMaxPool2d: _adaptive(2, *MAXIMA),
+    nn.AdaptiveMaxPool3d: _adaptive(3, *MAXIMA),
 }
 FUNCTIONS: dict[Callable[..., object], Reader] = {
     F.avg_pool1d: _average(1),
@@ -154,12 +157,12 @@ FUNCTIONS: dict[Callable[..., object], Reader] = {
     **dict.fromkeys((F.max_pool1d, torch.max_pool1d), _maximum(1)),
     **dict.fromkeys((F.max_pool2d, torch.max_pool2d), _maximum(2)),
     **dict.fromkeys((F.max_pool3d, torch.max_pool3d), _maximum(3)),
-    **dict.fromkeys((F.adaptive_avg_pool1d, torch.adaptive_avg_pool1d), _adaptive(1, "Average")),
-    F.adaptive_avg_pool2d: _adaptive(2, "Average"),
-    F.adaptive_avg_pool3d: _adaptive(3, "Average"),
-    F.adaptive_max_pool1d: _adaptive(1, "Max"),
-    F.adaptive_max_pool2d: _adaptive(2, "Max"),
-    F.adaptive_max_pool3d: _adaptive(3, "Max"),
+    **dict.fromkeys((F.adaptive_avg_pool1d, torch.adaptive_avg_pool1d), _adaptive(1, *AVERAGES)),
+    F.adaptive_avg_pool2d: _adaptive(2, *AVERAGES),
+    F.adaptive_avg_pool3d: _adaptive(3, *AVERAGES),
+    F.adaptive_max_pool1d: _adaptive(1, *MAXIMA),
+    F.adaptive_max_pool2d: _adaptive(2, *MAXIMA),
+    F.adaptive_max_pool3d: _adaptive(3, *MAXIMA),
     torch.mean: _reduction("ReduceMean"),
     torch.sum: _reduction("ReduceSum"),
     torch.amax: _reduction("ReduceMax"),

@@ -41,7 +41,7 @@ class Rewritten:
 
 def rewritten(node: ir.Node, perm: Perm, opset: int, known: Shapes) -> Rewritten | None:
     """The node in the layout `perm`, or None if it has no such form or that is not known."""
-    rewrite = _TABLE.get(node.op_type)
+    rewrite = TABLE.get(node.op_type)
     if rewrite is None or node.domain not in ("", "ai.onnx") or (len(node.outputs) != 1 and rewrite is not _split):
         return None
     if opset < (13 if rewrite is _softmax else 7):  # broadcasting, and what an axis means, were others
@@ -174,7 +174,7 @@ _UNARY = (
     *("HardSwish", "Identity", "LeakyRelu", "Log", "Mish", "Neg", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid"),
     *("Sign", "Softplus", "Softsign", "Sqrt", "Tanh", "ThresholdedRelu"),
 )
-_TABLE: Mapping[str, Callable[[ir.Node, Perm, Shapes], Rewritten | None]] = {
+TABLE: Mapping[str, Callable[[ir.Node, Perm, Shapes], Rewritten | None]] = {
     **dict.fromkeys(_UNARY, _unary),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "PRelu", "Pow", "Min", "Max", "Sum", "Mean"), _elementwise),
     "Concat": _concat,

@@ -38,7 +38,7 @@ class Term:
 
 def read(node: Node) -> Term | None:
     """The operator as a linear map of its one variable input, or None if it is no such map or that is not known."""
-    reader = _READERS.get(node.op)
+    reader = READERS.get(node.op)
     if reader is None or node.opaque or any(tensor is not None and tensor.quantization for tensor in node.inputs):
         return None  # merged, the integers of a quantized weight would be lost
     try:
@@ -160,7 +160,7 @@ def _pad(node: Node) -> Term:
     return Term(x, window, numbers, lambda: False)
 
 
-_READERS: Mapping[str, Callable[[Node], Term]] = {
+READERS: Mapping[str, Callable[[Node], Term]] = {
     "Conv": _conv,
     "Gemm": _gemm,
     "MatMul": _matmul,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,20 @@ def lines(model: onnx.ModelProto) -> list[str]:
     found += [f"input {name} with a default value" for name in defaults]
     fixed = {name: array for name, array in constants.items() if name not in defaults}
     width = max(len(node.name) for node in graph.node)
-    for node in graph.node:
-        arguments = ", ".join([*_operands(node, names, fixed), *_attributes(node)])
-        found.append(f"{node.name:{width}} = {node.op_type}({arguments})")
+    found += [f"{node.name:{width}} = {_call(node, names, fixed)}" for node in graph.node]
     found.append("output " + ", ".join(names[value.name] for value in graph.output))
     return [*found, *(f"metadata {prop.key}" for prop in model.metadata_props if prop.key.startswith("bnfold"))]
+
+
+def call(model: onnx.ModelProto, node: str, titles: Mapping[str, str]) -> str:
+    """The line of one node, without its own name; operands go by these titles, if by the names of their nodes."""
+    names = {output: titles.get(each.name, each.name) for each in model.graph.node for output in each.output[:1]}
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    return next(_call(each, names, constants) for each in model.graph.node if each.name == node)
+
+
+def _call(node: onnx.NodeProto, names: dict[str, str], constants: dict[str, np.ndarray]) -> str:
+    return f"{node.op_type}({', '.join([*_operands(node, names, constants), *_attributes(node)])})"
 
 
 def _fed(value: onnx.ValueInfoProto) -> str:
@@ -48,12 +57,13 @@ def _operands(node: onnx.NodeProto, names: dict[str, str], constants: dict[str, 
 
 def _constant(array: np.ndarray) -> str:
     """Its value if somebody chose it, else its shape if it has several axes; nothing of a list of random numbers."""
-    chosen = all(array.dtype.type(f"{value:.4g}") == value for value in array.reshape(-1))
+    flat, shape = array.reshape(-1), _extents(array.shape) if array.ndim > 1 else ""
+    chosen = all(array.dtype.type(f"{value:.4g}") == value for value in flat)
     if array.size > FEW or (array.ndim and not chosen):
-        return _extents(array.shape) if array.ndim > 1 else ""
-    if array.dtype.kind == "f" and (array == array.reshape(-1)[0]).all():
-        return f"{array.reshape(-1)[0]:.4g}" + (f" ({_extents(array.shape)})" if array.ndim > 1 else "")
-    return _value(array.tolist())
+        return shape
+    if array.dtype.kind == "f" and (flat == flat[0]).all():
+        return f"{flat[0]:.4g}" + (f" ({shape})" if shape else "")
+    return shape or _value(array.tolist())
 
 
 def _attributes(node: onnx.NodeProto) -> Iterator[str]:

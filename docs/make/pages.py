@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs.make import cli, excerpts, ledger
+from docs.make import cli, equations, excerpts, ledger, operators
 from docs.make.regions import fill
 
 ROOT = Path(__file__).parents[2]
@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[2]
 PAGES: Mapping[str, Callable[[], Mapping[str, str]]] = {
     "docs/add-an-operator.md": excerpts.operator,
     "docs/cli.md": cli.regions,
+    "docs/equations.md": equations.regions,
     "docs/ledger.md": ledger.regions,
+    "docs/operators.md": operators.regions,
     "docs/security.md": excerpts.security,
 }
 """What makes the regions of a page, by its path in the repository."""

@@ -191,7 +191,7 @@ def _negated(affine, node):
 def test_a_wrong_step_is_noticed(monkeypatch, name):
     owner, attribute, mutant = MUTATIONS[name]
     if attribute == "_gemm":
-        monkeypatch.setitem(terms._READERS, "Gemm", mutant)
+        monkeypatch.setitem(terms.READERS, "Gemm", mutant)
     elif mutant is None:
         right = evaluate.Computed
         monkeypatch.setattr(owner, attribute, lambda shape, compute: right(shape, lambda: reverse(compute())))
