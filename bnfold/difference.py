@@ -130,7 +130,7 @@ def diff(
         SourceError: a model is missing, damaged or not supported.
         UsageError: a shape does not fit.
 
-    Example:
+    Examples:
         >>> found = bnfold.diff("model.onnx", "folded.onnx")
         >>> [(each.node, each.op, each.written_by) for each in found.vanished]
         [('bn1', 'BatchNormalization', 'conv1')]

@@ -50,7 +50,7 @@ def verify(
         SourceError: a model is missing, damaged or not supported, or ONNX Runtime crashed, hung or ran out of memory on
             the reference.
 
-    Example:
+    Examples:
         >>> found = bnfold.verify("model.onnx", "folded.onnx")
         >>> found.verdict, found.rounding.holds
         ('equivalent', True)
@@ -97,7 +97,7 @@ def verify_certificate(
         UsageError: the certificate is about other files.
         SourceError: a file is missing, damaged or not supported.
 
-    Example:
+    Examples:
         >>> _ = bnfold.fold("model.onnx", output="folded.onnx", certificate="folded.cert", force=True)
         >>> proof = bnfold.verify_certificate("model.onnx", "folded.onnx", "folded.cert")
         >>> proof.proved, proof.unproved

@@ -95,7 +95,7 @@ def fold_many(
     Raises:
         UsageError: the folder cannot be made, or is called like a model.
 
-    Example:
+    Examples:
         >>> outcomes = bnfold.fold_many(["model.onnx", "missing.onnx"], "many", jobs=1)
         >>> [(each.output, each.exit_code, each.error) for each in outcomes]
         [('many/model.onnx', 0, None), ('many/missing.onnx', 3, 'missing.onnx does not exist.')]

@@ -59,7 +59,7 @@ def bench(
         UsageError: an argument cannot be used, a shape does not fit, or a provider is not installed.
         SourceError: a model is missing, damaged or not supported, or ONNX Runtime cannot load it.
 
-    Example:
+    Examples:
         >>> result = bnfold.bench(["model.onnx", "folded.onnx"], batches=[1, 4], levels=["disabled"], seconds=0.4)
         >>> [(each.name, each.setting.batch) for each in result.contestants]
         [('model', 1), ('folded', 1), ('model', 4), ('folded', 4)]

@@ -62,7 +62,7 @@ def inspect(
     Raises:
         SourceError, UsageError, MissingExtraError: as `fold`.
 
-    Example:
+    Examples:
         >>> report = bnfold.inspect("model.onnx")
         >>> report.affine
         Counts(before=1, removed=1, after=0)
@@ -162,7 +162,7 @@ def fold(
 
     All of them are in `bnfold.errors`.
 
-    Example:
+    Examples:
         >>> result = bnfold.fold("model.onnx", output="folded.onnx", force=True)
         >>> result.report.verification.verdict, result.report.proof.sentence
         ('equivalent', 'proved for every input')

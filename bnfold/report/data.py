@@ -153,7 +153,7 @@ class FoldResult:
         plan: every decision, and the units of every tensor.
         report: counts, proof and latency, with `to_json()` and `save(path)`.
 
-    Example:
+    Examples:
         >>> result = bnfold.fold("model.onnx")
         >>> result.model.graph.name, result.plan.removed
         ('small', ('bn1',))

@@ -67,7 +67,7 @@ def load(path: str | Path, *, arch: str | None = None, trust: bool = False) -> n
         SourceError: the file is missing, damaged or not of this kind, or names a callable that is not allowed.
         MissingExtraError: a library that builds the architecture is not installed.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from bnfold.zoo import resnet20
         >>> network = resnet20(num_classes=10, in_channels=1)

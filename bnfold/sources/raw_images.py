@@ -51,7 +51,7 @@ class RawImages:
 
     It is checked where it is used: `fold` and `inspect` raise `UsageError` if it does not fit the model.
 
-    Example:
+    Examples:
         >>> bytes_as_decoded = bnfold.RawImages(mean=(0.5,), std=(0.25,), layout="nhwc", dtype="uint8")
         >>> taken = bnfold.fold("model.onnx", images=bytes_as_decoded).model.graph.inputs[0]
         >>> taken.dtype.name, [str(extent) for extent in taken.shape]
