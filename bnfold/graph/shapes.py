@@ -74,6 +74,8 @@ def _symbolic(proto: onnx.ModelProto) -> dict[str, Known]:
     try:
         if any(opset.domain == "" and opset.version < _SYMBOLIC_SINCE for opset in proto.opset_import):
             return {}
+        if _splits_as_told_later(proto.graph):  # it takes the parts for equal
+            return {}
         # These are the lines of its own `infer_shapes`, which leaves a file in the working directory where it gives up.
         inference, complete = module.SymbolicShapeInference(_LARGEST_EXTENT, True, False, 0), False
         inference._preprocess(proto)
@@ -85,6 +87,12 @@ def _symbolic(proto: onnx.ModelProto) -> dict[str, Known]:
         return {}
     finally:
         logger.setLevel(level)
+
+
+def _splits_as_told_later(graph: onnx.GraphProto) -> bool:
+    """Whether the sizes of a Split are computed at run time, or given by the caller."""
+    constants = {tensor.name for tensor in graph.initializer}
+    return any(node.op_type == "Split" and any(i and i not in constants for i in node.input[1:]) for node in graph.node)
 
 
 @cache
