@@ -47,7 +47,7 @@ def reasons(records: list[dict[str, Any]]) -> str:
     for record in records:
         sentences = [line for entry in record["kept"].values() for line in entry["first"][:1]]
         if sentences:
-            parts.append("\n".join([f"- **{record['model']}**", *(f"  - {line}" for line in sentences)]))
+            parts.append("\n".join([f"- **{record['model']}**", *(f"    - {line}" for line in sentences)]))
     return "\n".join(parts)
 
 

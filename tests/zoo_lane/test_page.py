@@ -46,5 +46,5 @@ def test_sequences_are_compared_part_by_part() -> None:
 def test_page() -> None:
     row = table([RECORD]).splitlines()[-1]
     assert row == "| timm:net | 3x64x64 | 9 | 3 → 1 | 1 → 0 | 2.0e-15 | not run | 0.25 s | shift_conflict 1 |"
-    assert reasons([RECORD]) == "- **timm:net**\n  - BatchNormalization bn: its shift has nowhere to go"
+    assert reasons([RECORD]) == "- **timm:net**\n    - BatchNormalization bn: its shift has nowhere to go"
     assert failures([{"model": "a", "status": "timeout", "why": "slow"}]) == "- a (timeout): slow"
