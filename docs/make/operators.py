@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import onnx
 from onnx.reference.ops import load_op
 
+from bnfold.affine_operators import OPERATORS
 from bnfold.gauge.rules import READS_SHAPE_ONLY, TABLE, affine, linear
 from bnfold.layout.noops import CANDIDATES
 from bnfold.layout.operators import TABLE as LAYOUT
@@ -69,9 +70,7 @@ def _units(op: str) -> str:
         return "kept"
     if TABLE[op].__module__ == linear.__name__:
         return "taken up"
-    words = [
-        word for word, known in (("removed", op in affine.OPERATORS), ("passed on", TABLE[op] not in ALONE)) if known
-    ]
+    words = [word for word, known in (("removed", op in OPERATORS), ("passed on", TABLE[op] not in ALONE)) if known]
     return ", ".join(words)
 
 
