@@ -110,7 +110,7 @@ def proved(original: Path, folded: Path, certificate: Certificate) -> Proof:
 
 def with_images(verification: Verification, given: Path, raw: Path, images: RawImages, batch: Batch) -> Verification:
     """The verification, and what the original says when it is fed with the normalized, transposed images."""
-    from bnfold.verification.reference import Float64Error
+    from bnfold.verification.evaluator import Float64Error
 
     try:
         found = check_against_unchanged(given, raw, images, batch.feeds)

@@ -13,7 +13,8 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime
 
-from bnfold.verification.reference import Float64Error, Reference
+from bnfold.verification.evaluator import Float64Error
+from bnfold.verification.reference import Reference
 
 LIMIT = 1e-10
 """Largest relative difference of a tensor in float64 that rounding explains."""

@@ -21,8 +21,9 @@ from bnfold.isolation import call
 from bnfold.outgoing.half import LARGEST, Stays, to_half
 from bnfold.sources.onnx import load
 from bnfold.verification.batches import Batch
+from bnfold.verification.evaluator import Float64Error
 from bnfold.verification.precision import Array
-from bnfold.verification.reference import Float64Error, Reference
+from bnfold.verification.reference import Reference
 from bnfold.verification.rounding import FACTOR, FLOOR_ULP
 from bnfold.verification.runtime import run_file
 from bnfold.verification.sensitivity import relative_error

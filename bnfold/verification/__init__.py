@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from bnfold.verification.batches import Batch, make_batches
     from bnfold.verification.case import Settings
     from bnfold.verification.data import Data, load_data
+    from bnfold.verification.evaluator import Float64Error
     from bnfold.verification.images import Preprocess
     from bnfold.verification.inputs import InputSpec, resolve, specs_of
-    from bnfold.verification.reference import Float64Error, Reference
+    from bnfold.verification.reference import Reference
     from bnfold.verification.tolerance import Tolerances
     from bnfold.verification.verdict import Accuracy, Algebra, Rounding, Verification, not_run
     from bnfold.verification.verify import verify_files, verify_fold
@@ -22,9 +23,10 @@ _HOMES = {
     "batches": ("Batch", "make_batches"),
     "case": ("Settings",),
     "data": ("Data", "load_data"),
+    "evaluator": ("Float64Error",),
     "images": ("Preprocess",),
     "inputs": ("InputSpec", "resolve", "specs_of"),
-    "reference": ("Float64Error", "Reference"),
+    "reference": ("Reference",),
     "tolerance": ("Tolerances",),
     "verdict": ("Accuracy", "Algebra", "Rounding", "Verification", "not_run"),
     "verify": ("verify_files", "verify_fold"),

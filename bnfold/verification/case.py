@@ -12,8 +12,9 @@ from bnfold.verification import sentences as say
 from bnfold.verification.batches import Batch
 from bnfold.verification.data import Data, portions
 from bnfold.verification.effort import choose
+from bnfold.verification.evaluator import Float64Error
 from bnfold.verification.inputs import specs_of
-from bnfold.verification.reference import Float64Error, Reference
+from bnfold.verification.reference import Reference
 from bnfold.verification.sensitivity import Outputs
 from bnfold.verification.tolerance import Tolerances
 

@@ -8,9 +8,9 @@ from bnfold.verification import sentences as say
 from bnfold.verification.blame import Blame
 from bnfold.verification.case import Case
 from bnfold.verification.compared import allowances, compared, worst
+from bnfold.verification.evaluator import Float64Error
 from bnfold.verification.output_metrics import measure_outputs
 from bnfold.verification.own_type import Ahead
-from bnfold.verification.reference import Float64Error
 from bnfold.verification.runtime import RuntimeRefusedError, run_file
 from bnfold.verification.sensitivity import Explained, Outputs
 from bnfold.verification.stored import model_type

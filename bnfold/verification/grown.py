@@ -15,9 +15,10 @@ from bnfold.plan import Unit
 from bnfold.verification.blame import Blame, way
 from bnfold.verification.case import Case
 from bnfold.verification.emulation import Emulation
+from bnfold.verification.evaluator import Float64Error
 from bnfold.verification.fit import channels
 from bnfold.verification.precision import Array, epsilon
-from bnfold.verification.reference import Float64Error, Reference
+from bnfold.verification.reference import Reference
 from bnfold.verification.rounding import FACTOR, FLOOR_ULP
 from bnfold.verification.stored import model_type
 from bnfold.verification.trace import Site, common_tensors, in_units, title

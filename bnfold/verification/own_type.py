@@ -15,9 +15,9 @@ import onnx_ir as ir
 from bnfold.isolation import Limits
 from bnfold.verification.case import Case
 from bnfold.verification.emulation import Emulation
+from bnfold.verification.evaluator import Float64Error
 from bnfold.verification.inputs import specs_of
 from bnfold.verification.precision import BFLOAT16, Array, Dtype
-from bnfold.verification.reference import Float64Error
 from bnfold.verification.runtime import RuntimeLostError, RuntimeRefusedError, run_file
 from bnfold.verification.sensitivity import Outputs
 from bnfold.verification.stored import model_type

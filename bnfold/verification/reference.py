@@ -2,46 +2,22 @@
 
 Every float16, bfloat16 and float32 initializer, constant and input becomes float64, and so does the result of
 every cast to one of these types. The operators are those of `onnx.reference`, except the ones in
-`bnfold.verification.operators`. An operator of the main graph that would narrow, fails or is unknown is run on ONNX
-Runtime and listed (see `lent`); inside a subgraph or a function, and where it draws random numbers, it is an error with
-its name: never a silent loss of precision.
+`bnfold.verification.operators` and those that have no float64 implementation at all (see `evaluator`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import RuntimeContextError
 
-from bnfold.errors import BnfoldError
-from bnfold.verification.effort import work_of
-from bnfold.verification.lent import Lent, lends
-from bnfold.verification.operators import OPERATORS
+from bnfold.verification.evaluator import Evaluator, Float64Error, one_line
 from bnfold.verification.precision import NARROW, Array, widen
 
 Parameters = Callable[[str, Array], Array]
 
 TOGETHER = 1 << 19
 """Numbers of input that go through a model together: three images of 224 by 224, whose tensors all are in memory."""
-
-# Their results are exact in float32, whatever type the model asks for.
-_EXACT_SOURCES = {"Constant", "ConstantOfShape", "EyeLike"}
-_RANDOM = {
-    "Bernoulli",
-    "Multinomial",
-    "RandomNormal",
-    "RandomNormalLike",
-    "RandomUniform",
-    "RandomUniformLike",
-}
-_FLOAT32_INSIDE = {"AffineGrid", "CausalConvWithState", "GridSample", "LinearAttention", "MelWeightMatrix"}
-
-
-class Float64Error(BnfoldError):
-    """An operator of the model cannot be evaluated in float64; the message names it."""
 
 
 class Reference:
@@ -60,11 +36,11 @@ class Reference:
         self.outputs: list[str] = [_name(value) for value in model.graph.outputs]
         self._parameters = parameters or _as_stored
         try:
-            self._evaluator = _Evaluator(_skeleton(model))
+            self._evaluator = Evaluator(_skeleton(model))
         except Float64Error:
             raise
         except Exception as error:
-            raise Float64Error(f"The model cannot be evaluated in float64: {_one_line(error)}") from error
+            raise Float64Error(f"The model cannot be evaluated in float64: {one_line(error)}") from error
         for node in self._evaluator.rt_nodes_:
             if node.op_type == "Constant" and isinstance(getattr(node, "cst", None), np.ndarray):
                 node.cst = self._read(node.output[0], node.cst)
@@ -135,129 +111,6 @@ class _Weights(Mapping[str, Array]):
         return len(self._stored)
 
 
-class _Evaluator(ReferenceEvaluator):
-    """`onnx.reference` with float64 throughout, our operators at every depth, and intermediates freed."""
-
-    def __init__(self, proto: Any, **options: Any) -> None:
-        self.lent: list[str] = []
-        self._lent: dict[int, Lent] = {}
-        super().__init__(proto, **{**options, "new_ops": list(OPERATORS)})
-        self.after: Callable[[onnx.NodeProto, list[Any]], list[Any]] | None = None
-        self.work = 0
-
-    def _init(self) -> None:
-        super()._init()
-        self.rt_inits_ = {name: widen(value) for name, value in self.rt_inits_.items()}
-        self._reads = [_names_read(node.onnx_node) for node in self.rt_nodes_]
-        self._last: list[set[str]] = []
-        seen: set[str] = set()
-        for reads in reversed(self._reads):
-            self._last.append(reads - seen)
-            seen |= reads
-        self._last.reverse()
-
-    def _load_impl(self, node: onnx.NodeProto, input_types: Any = None) -> Any:
-        if node.domain in ("", "ai.onnx") and node.op_type in _RANDOM:
-            raise Float64Error(f"Operator {_title(node)} draws random numbers.")
-        try:
-            if node.domain in ("", "ai.onnx") and node.op_type in _FLOAT32_INSIDE:
-                raise NotImplementedError
-            return super()._load_impl(node, input_types)
-        except (RuntimeContextError, Float64Error):
-            raise
-        except (NotImplementedError, RuntimeError) as error:
-            if self._lends(node):
-                return lambda node, _: Lent(node, self.opsets)
-            raise Float64Error(f"Operator {_title(node)} has no float64 implementation.") from error
-
-    def _lends(self, node: onnx.NodeProto) -> bool:
-        return isinstance(self.proto_, onnx.ModelProto) and lends(node)
-
-    def run(  # type: ignore[override]
-        self,
-        output_names: Any,
-        feed_inputs: dict[str, Any],
-        attributes: dict[str, Any] | None = None,
-        **_: Any,
-    ) -> list[Any]:
-        """Outputs of a function body or subgraph, in order (called by `onnx.reference`)."""
-        names = output_names or self.output_names_
-        (results,) = self.evaluate([self.rt_inits_ | feed_inputs], names, attributes=attributes)
-        return [results[name] for name in names]
-
-    def evaluate(
-        self,
-        given: Sequence[Mapping[str, Any]],
-        wanted: Iterable[str],
-        weights: Mapping[str, Any] | None = None,
-        attributes: dict[str, Any] | None = None,
-    ) -> list[dict[str, Any]]:
-        """All values still alive after the last node, the wanted ones and what nobody reads, for each of `given`.
-
-        A weight is asked for at its first reader, once for all, and goes with every other value after its last.
-        """
-        lanes: list[dict[str, Any]] = [{"": None, **values} for values in given]
-        weights, held = weights or {}, {"", *wanted}
-        _enter(lanes, weights, held)
-        for node, reads, last in zip(self.rt_nodes_, self._reads, self._last, strict=True):
-            _enter(lanes, weights, reads)
-            for results in lanes:
-                self._step(node, results, attributes)
-                for name in last - held:
-                    results.pop(name, None)
-        return lanes
-
-    def _step(self, node: Any, results: dict[str, Any], attributes: dict[str, Any] | None) -> None:
-        """Add what one node computes."""
-        extra: dict[str, Any] = {}
-        if node.has_linked_attribute and attributes:
-            extra["linked_attributes"] = attributes
-        if node.need_context():
-            extra["context"] = results
-        inputs = [results[name] for name in node.input]
-        outputs = self._computed(node, inputs, extra)
-        self.work += work_of(node.op_type, inputs, outputs)
-        if self.after is not None:
-            outputs = self.after(node.onnx_node, list(outputs))
-        for name, value in zip(node.output, outputs, strict=False):
-            results[name] = widen(value) if node.op_type in _EXACT_SOURCES else value
-
-    def _computed(self, node: Any, inputs: list[Any], extra: dict[str, Any]) -> list[Any]:
-        """What one node computes; on ONNX Runtime if it cannot be computed in float64."""
-        title = _title(node.onnx_node)
-        lent = node if isinstance(node, Lent) else self._lent.get(id(node))
-        if lent is not None:
-            return self._on_runtime(lent, title, inputs)
-        try:
-            outputs = list(node.run(*inputs, **extra))
-        except BnfoldError as error:
-            raise error if isinstance(error, Float64Error) else Float64Error(str(error)) from error
-        except Exception as error:
-            why = Float64Error(f"Operator {title} failed: {_one_line(error)}")
-        else:
-            narrow = None if node.op_type in _EXACT_SOURCES else _narrow(outputs)
-            if narrow is None:
-                return outputs
-            why = Float64Error(f"Operator {title} computes in {narrow}.")
-        if not self._lends(node.onnx_node):
-            raise why
-        lent = Lent(node.onnx_node, self.opsets)
-        try:
-            outputs = self._on_runtime(lent, title, inputs)
-        except Float64Error:
-            raise why from None
-        self._lent[id(node)] = lent
-        return outputs
-
-    def _on_runtime(self, lent: Lent, title: str, inputs: list[Any]) -> list[Any]:
-        try:
-            outputs = list(lent.run(*inputs))
-        except Exception as error:
-            raise Float64Error(f"Operator {title} has no float64 implementation. {_one_line(error)}") from error
-        self.lent.append(title)
-        return outputs
-
-
 def _together(batches: Sequence[Mapping[str, Array]]) -> Iterator[list[Mapping[str, Array]]]:
     """Groups of sets of inputs, in order, that hold no more than TOGETHER numbers or are alone."""
     some: list[Mapping[str, Array]] = []
@@ -271,32 +124,6 @@ def _together(batches: Sequence[Mapping[str, Array]]) -> Iterator[list[Mapping[s
         size += elements
     if some:
         yield some
-
-
-def _enter(lanes: Sequence[dict[str, Any]], weights: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Give every lane the weights among these names that it has no value for."""
-    for name in names:
-        lacking = [results for results in lanes if name not in results] if name in weights else []
-        if lacking:
-            value = weights[name]
-            for results in lacking:
-                results[name] = value
-
-
-def _narrow(outputs: Sequence[Any]) -> Any:
-    """The type of a result that is narrower than float64; None if there is none."""
-    parts = (part for value in outputs for part in (value if isinstance(value, list) else [value]))
-    return next((part.dtype for part in parts if isinstance(part, np.ndarray) and part.dtype in NARROW), None)
-
-
-def _names_read(node: onnx.NodeProto) -> set[str]:
-    """Inputs of a node and everything its subgraphs take from outside."""
-    names = set(node.input)
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            inner: set[str] = set().union(*map(_names_read, graph.node), (o.name for o in graph.output))
-            names |= inner - {output for inside in graph.node for output in inside.output}
-    return names
 
 
 def _skeleton(model: ir.Model) -> onnx.ModelProto:
@@ -325,15 +152,6 @@ def _wide_type(value: ir.Value) -> onnx.ValueInfoProto:
 
 def _name(value: ir.Value) -> str:
     return value.name or ""
-
-
-def _title(node: onnx.NodeProto) -> str:
-    domain = f"{node.domain}." if node.domain else ""
-    return f"{domain}{node.op_type} ({node.name})" if node.name else f"{domain}{node.op_type}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _as_stored(_: str, stored: Array) -> Array:

@@ -28,10 +28,11 @@ from bnfold.verification.compared import compared, explained_by, worst
 from bnfold.verification.conclusion import conclude, conclude_without_float64
 from bnfold.verification.data import Data
 from bnfold.verification.effort import FILES_BUDGET, FOLD_BUDGET
+from bnfold.verification.evaluator import Float64Error
 from bnfold.verification.grown import with_growth
 from bnfold.verification.interface import check_interface
 from bnfold.verification.own_type import FLOAT16, Ahead
-from bnfold.verification.reference import Float64Error, Parameters
+from bnfold.verification.reference import Parameters
 from bnfold.verification.sensitivity import DRAWS, Explained, Moving, every_weight, rewritten_weights
 from bnfold.verification.stored import compare_weights, model_type, stored_types
 from bnfold.verification.trace import Site, trace, traced

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from bnfold.sources.onnx import load
 from bnfold.verification.batches import Batch
 from bnfold.verification.compared import compared, worst
+from bnfold.verification.evaluator import Float64Error
 from bnfold.verification.precision import Array
-from bnfold.verification.reference import Float64Error, Reference
+from bnfold.verification.reference import Reference
 from bnfold.verification.tolerance import Tolerances
 from bnfold.verification.verdict import Verification
 

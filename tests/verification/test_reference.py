@@ -250,7 +250,7 @@ def test_a_narrowed_result_is_no_silent_loss(monkeypatch):
     reference = Reference(as_ir(model))
     reference.run({"x": np.ones(3)})
     assert reference.lent == ["Identity (node)"]
-    monkeypatch.setattr("bnfold.verification.reference.lends", lambda _: False)
+    monkeypatch.setattr("bnfold.verification.evaluator.lends", lambda _: False)
     with pytest.raises(Float64Error, match=r"Identity \(node\) computes in float32"):
         Reference(as_ir(model)).run({"x": np.ones(3)})
 

@@ -260,7 +260,7 @@ def test_one_operator_without_float64_leaves_the_rest_in_float64(tmp_path):
 
 
 def test_without_float64_the_weaker_check_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("bnfold.verification.reference.lends", lambda _: False)
+    monkeypatch.setattr("bnfold.verification.evaluator.lends", lambda _: False)
     original = with_grid_sample(ORIGINAL)
     batches = make_batches(specs_of(as_ir(original)))
     found = fold_verdict(tmp_path, with_grid_sample(EXACT), with_grid_sample(FOLDED), original, batches)
