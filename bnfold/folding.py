@@ -129,6 +129,14 @@ def compute_constants(model: ir.Model) -> None:
             value.const_value.numpy()
 
 
+def in_memory(model: ir.Model) -> ir.Model:
+    """The model with all weights read and computed, for they may lie in a file that is about to go."""
+    for value in model.graph.initializers.values():
+        if isinstance(value.const_value, ir.ExternalTensor | ir.LazyTensor):
+            value.const_value = ir.tensor(value.const_value.numpy().copy(), name=value.name)
+    return model
+
+
 def _copy(model: ir.Model, facts: Facts) -> tuple[ir.Model, Facts]:
     """An independent copy of a model, and the same facts about it."""
     copy = model.clone()

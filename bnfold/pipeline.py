@@ -11,18 +11,16 @@ import onnx_ir as ir
 
 from bnfold import proving, save, sources
 from bnfold.errors import UsageError
-from bnfold.folding import Folded, How, compute_constants, fold_file
-from bnfold.graph.facts import read_facts
+from bnfold.folding import Folded, How, compute_constants, fold_file, in_memory
 from bnfold.measure import bench_fold
 from bnfold.objective import Objective
 from bnfold.outgoing import stages
-from bnfold.price import price_of
 from bnfold.progress import Progress, silent
 from bnfold.proof.certificate import write as write_certificate
 from bnfold.proving import Shapes
-from bnfold.report.data import Counts, FoldDiffersError, FoldReport, FoldResult
-from bnfold.report.details import collect
-from bnfold.sources import Reading, Source
+from bnfold.report.data import FoldDiffersError, FoldReport, FoldResult
+from bnfold.reporting import report_of
+from bnfold.sources import Reading
 from bnfold.sources.onnx import at_fault
 from bnfold.sources.raw_images import RawImages, taking
 from bnfold.verification.verdict import Verification, not_run
@@ -76,7 +74,7 @@ def inspect(
         at_fault(opened.path),
     ):
         folded = fold_file(opened.path, how, compute_constants)
-        return _report(opened, None, folded, how, not_run("Nothing was written, so nothing was verified."))
+        return report_of(opened, None, folded, how, not_run("Nothing was written, so nothing was verified."))
 
 
 def fold(
@@ -245,7 +243,7 @@ def fold(
             verification = proving.with_witness(verification, given, given.witness)
         if verify and images is not None:
             verification = proving.with_images(verification, given.path, opened.path, images, inputs.batches[0])
-        report = _report(opened, target, folded, how, verification, details=staged if details else None)
+        report = report_of(opened, target, folded, how, verification, details=staged if details else None)
         report = replace(report, proof=proof)
         if verification.verdict == "different":
             raise FoldDiffersError(report)
@@ -265,7 +263,7 @@ def fold(
             write_certificate(folded.certificate, Path(certificate), given_file, staged)
         if target is not None and not dry_run:
             save.publish(staged, target)
-        return FoldResult(_in_memory(folded.model) if keep_model else None, folded.plan, report)
+        return FoldResult(in_memory(folded.model) if keep_model else None, folded.plan, report)
 
 
 def _objective(given: Objective | str) -> Objective:
@@ -283,41 +281,3 @@ def _refuse_onnx_options(target: Path, given: Mapping[str, bool]) -> None:
             f"A {target.suffix} output is folded and proved in PyTorch, where there is no use for {refused}: leave "
             "that out, or write .onnx."
         )
-
-
-def _report(
-    source: Source,
-    output: Path | None,
-    folded: Folded,
-    how: How,
-    verification: Verification,
-    *,
-    details: Path | None = None,
-) -> FoldReport:
-    """The report; with the details of the folded file `details`, if there is one."""
-    written = read_facts(folded.model)
-    before, after = folded.facts.affine_counts(), written.affine_counts()
-    removed = [decision for decision in folded.plan.decisions if decision.removed]
-    return FoldReport(
-        source=source.name,
-        description=source.description
-        + (f", calls of local functions inlined: {folded.inlined}" if folded.inlined else ""),
-        output=None if output is None else str(output),
-        affine=Counts(before[0], sum(not decision.scalar for decision in removed), after[0]),
-        scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
-        decisions=folded.plan.decisions,
-        merging=folded.plan.merging,
-        layout=folded.layout,
-        objective=how.objective,
-        price=price_of(folded.facts.network, written.network),
-        verification=verification,
-        details=None if details is None else collect(folded.facts.network, written.network, source.path, details),
-    )
-
-
-def _in_memory(model: ir.Model) -> ir.Model:
-    """The model with all weights read and computed, for they may lie in a file that is about to go."""
-    for value in model.graph.initializers.values():
-        if isinstance(value.const_value, ir.ExternalTensor | ir.LazyTensor):
-            value.const_value = ir.tensor(value.const_value.numpy().copy(), name=value.name)
-    return model

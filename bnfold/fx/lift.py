@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-import operator
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,15 +11,13 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from bnfold.fx import aten
 from bnfold.fx.call import Call, Site, Slot, Value
 from bnfold.fx.inplace import without_writes
 from bnfold.fx.memory import names_of, recall
+from bnfold.fx.nodes import moves_nothing, name_of, owner_of, reader_of, scope_of, target_name
 from bnfold.fx.probe import NUMPY, VARIES, Fact, Probe, probe
-from bnfold.fx.reparametrized import is_observed, is_reparametrized, plain
-from bnfold.fx.table import FOREIGN, FUNCTIONS, METHODS, MODULES
+from bnfold.fx.reparametrized import is_reparametrized, plain
 from bnfold.fx.trace import attribute, copied, in_eval_mode, trace, unwrapped
-from bnfold.fx.tracer import READS_ONLY_SHAPES, SHAPE_ATTRIBUTES
 from bnfold.fx.wide import Wide
 from bnfold.network import Network, Node, OpaqueError, Tensor
 from bnfold.plan import Reason
@@ -180,11 +176,11 @@ class Lift:
         if module is not None and is_reparametrized(module):
             stored = next(module.parameters()).dtype
             module = plain(copied(module).double())
-        scope = str(node.target) if module is not None else _scope(node) or _owner(node)
+        scope = str(node.target) if module is not None else scope_of(node) or owner_of(node)
         call = Call(self, node, module, scope, stored)
-        if _moves_nothing(node, self.seen):
+        if moves_nothing(node, self.seen):
             return
-        read = _reader(node, module)
+        read = reader_of(node, module)
         if read is not None:
             before = len(self.nodes)
             try:
@@ -194,7 +190,7 @@ class Lift:
                 del self.nodes[before:]
         inputs = [tensor for source in node.all_input_nodes for tensor in self.all_tensors(source)]
         if inputs or self.all_tensors(node):
-            self.add(call, f"torch.{_target_name(node, module)}", inputs, {}, None, {}, opaque=True)
+            self.add(call, f"torch.{target_name(node, module)}", inputs, {}, None, {}, opaque=True)
 
     def _note_constant(self, node: fx.Node) -> bool:
         """Evaluate, in float64, what depends on parameters and buffers alone."""
@@ -230,18 +226,6 @@ class Lift:
         return _widened(value) if isinstance(value, torch.Tensor) else None
 
 
-def name_of(node: fx.Node, seen: Probe) -> str:
-    """Name of the tensor that is a node's value, or of the nest of tensors that it is."""
-    if node.op == "get_attr":
-        return str(node.target)
-    if not _picks(node, seen):
-        return node.name
-    source, index = node.args
-    assert isinstance(source, fx.Node)
-    several = seen.values[source]
-    return f"{name_of(source, seen)}.{index % len(several) if isinstance(index, int) else index}"
-
-
 def _widened(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.double() if tensor.is_floating_point() else tensor
 
@@ -251,53 +235,3 @@ def _is_settled(value: Any) -> bool:
     if isinstance(value, tuple | dict):
         return all(map(_is_settled, value.values() if isinstance(value, dict) else value))
     return value is not VARIES and not isinstance(value, Fact)
-
-
-def _scope(node: fx.Node) -> str:
-    """Path of the module that makes the call."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    return str(stack[-1][0]) if stack else ""
-
-
-def _owner(node: fx.Node) -> str:
-    """Path of what has the weight that is called with, where no module says who calls."""
-    stored = [str(source.target) for source in node.all_input_nodes if source.op == "get_attr"]
-    return stored[0].rpartition(".")[0] if stored else ""
-
-
-def _moves_nothing(node: fx.Node, seen: Probe) -> bool:
-    """Whether the call reads no element of a tensor, or only picks one tensor out of several."""
-    if node.op == "call_method":
-        return node.target in READS_ONLY_SHAPES
-    if getattr(node.target, "_opname", "") in ("sym_size", "sym_numel", "_assert_tensor_metadata"):
-        return True
-    if node.target is getattr:
-        return node.args[1] in SHAPE_ATTRIBUTES
-    return _picks(node, seen)
-
-
-def _picks(node: fx.Node, seen: Probe) -> bool:
-    if node.target is not operator.getitem:
-        return False
-    source, index = node.args
-    several = seen.values.get(source) if isinstance(source, fx.Node) else None
-    return isinstance(several, tuple | dict) and isinstance(index, int | str)
-
-
-def _reader(node: fx.Node, module: nn.Module | None) -> Callable[[Call], None] | None:
-    if node.op == "call_method":
-        return METHODS.get(str(node.target))
-    if module is None:
-        path = f"{getattr(node.target, '__module__', '')}.{getattr(node.target, '__name__', '')}"
-        known = FOREIGN.get(path) or aten.reader(node.target)
-        return known or (FUNCTIONS.get(node.target) if callable(node.target) else None)
-    return None if is_observed(module) else MODULES.get(type(module))
-
-
-def _target_name(node: fx.Node, module: nn.Module | None) -> str:
-    if module is not None:
-        return type(module).__name__
-    if node.op == "call_method":
-        return str(node.target)
-    name = getattr(node.target, "__name__", None)
-    return str(name or inspect.formatannotation(node.target))

@@ -15,7 +15,8 @@ from torch import fx, nn
 
 from bnfold.fx.call import Value
 from bnfold.fx.forms import NotWritableError, settings_of
-from bnfold.fx.lift import Lifted, lift, name_of
+from bnfold.fx.lift import Lifted, lift
+from bnfold.fx.nodes import name_of
 from bnfold.fx.probe import Fact
 from bnfold.graph.memory import remember
 from bnfold.network import Dim, Node, Tensor

@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 
 from bnfold.gauge.equations import GROUND, Contradiction, Equations, Ids, Reals, named_first
 from bnfold.gauge.forest import Forest
+from bnfold.gauge.sums import TOLERANCE, combined, wrapped
 
 T = TypeVar("T", bound=np.generic)
 
-_FEW = 3  # terms that are sooner compared with each other than sorted
 _NEAR = 64
-
-TOLERANCE = 64 * float(np.finfo(np.float64).eps)
 
 
 class LinearSystem:
@@ -155,7 +153,7 @@ class LinearSystem:
                 right = self._wrap(right - (coefficients * offset).sum(0))
                 magnitude = magnitude + (np.abs(coefficients) * error).sum(0)
                 coefficients = coefficients * factor
-            ids, coefficients = self._combine(roots, coefficients)
+            ids, coefficients = combined(roots, coefficients, self._modulus)
             if not self._rows:
                 return Equations(ids, coefficients, right, magnitude, equations.origin)
             rows = np.where(coefficients != 0, self._row_of[ids], -1)
@@ -178,29 +176,8 @@ class LinearSystem:
         kept = np.where(has_row, 0, coefficients)
         return np.concatenate([ids, members]), np.concatenate([kept, weights]), right, magnitude
 
-    def _combine(self, ids: Ids, coefficients: Reals) -> tuple[Ids, Reals]:
-        """Add up the coefficients of equal unknowns, drop what cancels and the ground, left-align the rest."""
-        coefficients = np.where(ids == GROUND, 0, coefficients)
-        if len(ids) > _FEW:
-            order = np.argsort(ids, axis=0, kind="stable")
-            ids, coefficients = np.take_along_axis(ids, order, 0), np.take_along_axis(coefficients, order, 0)
-        size = None
-        for k in range(1, len(ids)):
-            for j in range(k) if len(ids) <= _FEW else (k - 1,):
-                same = np.flatnonzero((ids[k] == ids[j]) & (ids[k] != GROUND))
-                if len(same):
-                    size = np.abs(coefficients) if size is None else size
-                    coefficients[k, same] += coefficients[j, same]
-                    size[k, same] += size[j, same]
-                    coefficients[j, same] = 0
-        if size is not None:
-            coefficients = self._wrap(np.where(np.abs(coefficients) <= TOLERANCE * size, 0, coefficients))
-        ids = np.where(coefficients == 0, GROUND, ids)
-        return _left_aligned(ids, coefficients) if len(ids) > 1 else (ids, coefficients)
-
     def _wrap(self, values: Reals) -> Reals:
-        """The values modulo the modulus; `%` itself is many times slower."""
-        return values if self._modulus is None else values - self._modulus * np.floor(values / self._modulus)
+        return wrapped(values, self._modulus)
 
     def _link_batch(self, batch: Equations) -> NDArray[np.bool_]:
         """Make the newer unknown of every one- or two-term equation affine in the other.
@@ -278,23 +255,6 @@ class LinearSystem:
             (fixing if members == [GROUND] else tying).append(int(self._forest.origin[unknown]))
             queue += members
         return tuple(dict.fromkeys(fixing + tying[::-1]))
-
-
-def _left_aligned(ids: Ids, coefficients: Reals) -> tuple[Ids, Reals]:
-    """Terms with coefficient 0 moved behind the others, as few of them as the longest equation allows."""
-    zero = coefficients == 0
-    if not zero.any():
-        return ids, coefficients
-    if len(ids) > _FEW:
-        order = np.argsort(zero, axis=0, kind="stable")
-        ids, coefficients = np.take_along_axis(ids, order, 0), np.take_along_axis(coefficients, order, 0)
-    else:
-        for row in [0, 1, 0][: 2 * len(ids) - 3]:
-            gaps = np.flatnonzero(zero[row] & ~zero[row + 1])
-            for array in (ids, coefficients, zero):
-                array[row, gaps], array[row + 1, gaps] = array[row + 1, gaps], array[row, gaps]
-    width = max(len(ids) - int(zero.sum(0).min(initial=len(ids))), 1)
-    return ids[:width], coefficients[:width]
 
 
 def _padded(array: NDArray[T], shape: tuple[int, ...]) -> NDArray[T]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bnfold.gauge.search import Search, channel_of
+from bnfold.gauge.explain import channel_of
+from bnfold.gauge.search import Search
 from bnfold.gauge.units import Candidate
 from bnfold.plan import SENTENCES, Code, Reason, Unit
 

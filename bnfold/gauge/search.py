@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bnfold.gauge.advice import advice
 from bnfold.gauge.equations import Contradiction, Equations, Ids
+from bnfold.gauge.explain import because, channel_of, explained
 from bnfold.gauge.linear_system import LinearSystem
 from bnfold.gauge.requirements import Pool, Requirements, compiled
 from bnfold.gauge.rules.linear import contracted_axis
 from bnfold.gauge.units import Candidate, Units
-from bnfold.plan import SENTENCES, Code, Reason
+from bnfold.plan import Code, Reason
 
 
 class Search:
@@ -267,47 +267,14 @@ class Search:
             system.rollback()
 
     def _explain(self, candidate: Candidate, code: Code, contradiction: Contradiction, alone: Ids) -> Reason:
-        """Why a candidate does not fit; `alone` are those of its equations that contradict, each taken alone."""
-        wrong = np.unique(np.append(alone, contradiction.index))
-        dead = np.broadcast_to(candidate.dead, candidate.y_gauge.shape).reshape(-1)
-        stated = np.flatnonzero(~dead)
-        if candidate in self.blank:
-            stated = np.concatenate([stated, np.flatnonzero(dead)])
-        channels = channels_of(candidate, stated[wrong])
-        channel = channel_of(candidate, int(stated[contradiction.index]))
-        demands = [self.units.demands[origin] for origin in contradiction.origins]
-        others = [demand for demand in demands if demand.node != candidate.node.name]
-        others.sort(key=lambda demand: demand.node == candidate.y.name)  # that its own output stays explains least
-        self.blockers[candidate.node.name] = tuple(demand.node for demand in others if demand.removal)
-        if not others:
-            return Reason(code, SENTENCES[code], channel, None, channels)
-        against, rivals = others[0], self.blockers[candidate.node.name]
-        sentence = f"{SENTENCES[code]}: {against.node} {against.text}"
-        if rivals and against.node not in rivals:
-            sentence += f", and {rivals[0]} is removed already, which saves no less"
-        return Reason(code, sentence, channel, against.node, channels, advice(code, against, channels))
+        """Why a candidate does not fit; keeps what blocks it."""
+        reason, self.blockers[candidate.node.name] = explained(
+            candidate, code, contradiction, alone, self.units.demands, blank=candidate in self.blank
+        )
+        return reason
 
 
 def saving(candidate: Candidate) -> int:
     """Elements per sample that nobody has to compute any more."""
     assert candidate.x.shape is not None
     return math.prod(dim for dim in candidate.x.shape if isinstance(dim, int))
-
-
-def channels_of(candidate: Candidate, flat: Ids) -> tuple[int, ...]:
-    """The channels of elements of the candidate's gauge, ascending; none for a scalar."""
-    along = [axis for axis, extent in enumerate(candidate.y_gauge.shape) if extent > 1]
-    if not along:
-        return ()
-    positions = np.unravel_index(flat, candidate.y_gauge.shape)
-    return tuple(np.unique(positions[along[0]]).tolist())
-
-
-def channel_of(candidate: Candidate, flat: int) -> int | None:
-    """The channel of an element of the candidate's gauge; None for a scalar."""
-    return next(iter(channels_of(candidate, np.asarray([flat]))), None)
-
-
-def because(code: Code, channel: int | None = None) -> Reason:
-    """A reason that names no other node."""
-    return Reason(code, SENTENCES[code], channel)

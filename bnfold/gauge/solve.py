@@ -9,10 +9,11 @@ from bnfold.affine_operators import elements
 from bnfold.gauge import fused, last_resort, leftovers, relaxed
 from bnfold.gauge.collector import no_collection
 from bnfold.gauge.exchange import improve
+from bnfold.gauge.explain import because
 from bnfold.gauge.into import NOWHERE, Ends, absorbers
 from bnfold.gauge.precision import most_lossy
 from bnfold.gauge.rules import read
-from bnfold.gauge.search import Search, because
+from bnfold.gauge.search import Search
 from bnfold.gauge.settle import Settled, settle
 from bnfold.gauge.units import Units
 from bnfold.memory import REMEMBERED
