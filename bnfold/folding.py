@@ -15,7 +15,7 @@ from bnfold.graph.merge import apply_merges
 from bnfold.graph.prepare import prepare
 from bnfold.in_range import merge_in_range, solve_in_range
 from bnfold.layout.clean import clean_layout, close_ranks, layout_operators
-from bnfold.merge.plan import Code, MergePlan
+from bnfold.merge.plan import Apart, MergePlan
 from bnfold.merge.stage import kept_apart, with_merges
 from bnfold.objective import Objective
 from bnfold.plan import Plan
@@ -104,7 +104,7 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
 
 
 def _merged(
-    folded: ir.Model, apart: Mapping[str, Code], store: Callable[[ir.Model], None]
+    folded: ir.Model, apart: Mapping[str, Apart], store: Callable[[ir.Model], None]
 ) -> tuple[MergePlan, ir.Model]:
     """Merge linear regions of a model whose removals are carried out, and store it."""
     facts = read_facts(folded)

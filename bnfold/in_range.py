@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from bnfold.gauge.solve import solve
-from bnfold.merge.plan import Code as Apart
-from bnfold.merge.plan import MergePlan
+from bnfold.merge.plan import Apart, MergePlan
 from bnfold.merge.search import find_merges
 from bnfold.network import Network
 from bnfold.objective import Objective

@@ -1,43 +1,26 @@
-"""The picture of `convergence.py`: training loss over epochs, one panel per learning rate.
-
-The background is transparent and every colour a middle tone, so it can stand on a white and on a dark page.
-"""
+"""The picture of `convergence.py`: training loss over epochs, one panel per learning rate."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-INK = "#7d8590"
+from bnfold.report.plots import style
+
 LOST = 0.8
 STYLES = {
-    True: {"name": "with batch normalization", "color": "#2f81f7", "dashes": "-"},
-    False: {"name": "without", "color": "#db6d28", "dashes": (0, (4, 1.5))},
-}
-SETTINGS = {
-    "font.family": "sans-serif",
-    "font.size": 10.5,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "convergence",
+    True: {"name": "with batch normalization", "color": style.AFTER, "dashes": "-"},
+    False: {"name": "without", "color": style.BAD, "dashes": (0, (4, 1.5))},
 }
 
 
 def draw(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write the picture of all runs; the ending of `path` decides its format."""
     rates = sorted({run["learning_rate"] for run in runs})
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(9.6, 3.7), layout="constrained")
+    with style.new_figure(9.6, 3.7) as figure:
         panels = figure.subplots(1, len(rates), sharey=True, squeeze=False)[0]
         for axes, rate in zip(panels, rates, strict=True):
             for batch_norm in STYLES:
@@ -48,19 +31,19 @@ def draw(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
         handles = panels[0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper left", ncols=2, frameon=False, fontsize=11)
         figure.text(0.995, 0.945, "percentages: held-out error after the last epoch", ha="right", va="center")
-        figure.savefig(path, transparent=True, metadata={"Date": None} if path.suffix == ".svg" else None)
+        style.save(figure, path)
 
 
 def _lines(axes: Axes, runs: Sequence[Mapping[str, Any]], *, batch_norm: bool) -> None:
     """Draw each seed thinly and their median boldly, with the median held-out error at its end."""
-    style = STYLES[batch_norm]
-    color = style["color"]
+    look = STYLES[batch_norm]
+    color = look["color"]
     losses = np.array([run["training_loss"] for run in runs], dtype=float)
     errors = np.array([run["held_out_error"][-1] for run in runs], dtype=float)
     epochs = np.arange(1, losses.shape[1] + 1)
     median = np.median(losses, axis=0)
     axes.plot(epochs, losses.T, color=color, linewidth=1, alpha=0.45)
-    axes.plot(epochs, median, color=color, linewidth=2.4, linestyle=style["dashes"], label=style["name"])
+    axes.plot(epochs, median, color=color, linewidth=2.4, linestyle=look["dashes"], label=look["name"])
     beside = {"textcoords": "offset points", "color": color, "annotation_clip": False}
     axes.annotate(
         f"{np.median(errors):.1%}",
@@ -92,6 +75,5 @@ def _dress(axes: Axes, title: str) -> None:
     axes.set_yticks([0.01, 0.03, 0.1, 0.3, 1, 3])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.grid(axis="y", color=INK, alpha=0.2, linewidth=0.8)
-    axes.tick_params(length=0)
+    style.quiet(axes)
     axes.spines["left"].set_visible(False)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bnfold.merge.window import Window
 
 
-class Code(StrEnum):
+class Apart(StrEnum):
     """Why linear operators that belong together are not merged."""
 
     STRIDES = "strides_differ"
@@ -25,23 +25,23 @@ class Code(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-SENTENCES: Mapping[Code, str] = {
-    Code.STRIDES: "its branches move with different strides",
-    Code.EXTENTS: "its branches are not known to have results of the same extents",
-    Code.AXES: "its parts work along different axes",
-    Code.BORDER: "near the border it reads zeros where the merged operator would read values",
-    Code.BIAS: "it pads a biased tensor with zeros, so the bias ends at the border",
-    Code.READERS: "a tensor inside is read by others or is an output of the model",
-    Code.DEARER: "the merged operator would cost more multiply-adds or store more weights",
-    Code.RANGE: "a merged weight would leave the range of the stored type",
-    Code.WITHDRAWN: "it was withdrawn on request or because the proof did not pass with it",
+SENTENCES: Mapping[Apart, str] = {
+    Apart.STRIDES: "its branches move with different strides",
+    Apart.EXTENTS: "its branches are not known to have results of the same extents",
+    Apart.AXES: "its parts work along different axes",
+    Apart.BORDER: "near the border it reads zeros where the merged operator would read values",
+    Apart.BIAS: "it pads a biased tensor with zeros, so the bias ends at the border",
+    Apart.READERS: "a tensor inside is read by others or is an output of the model",
+    Apart.DEARER: "the merged operator would cost more multiply-adds or store more weights",
+    Apart.RANGE: "a merged weight would leave the range of the stored type",
+    Apart.WITHDRAWN: "it was withdrawn on request or because the proof did not pass with it",
 }
 
 
 class MisfitError(Exception):
     """Two linear maps do not combine into one; `code` says why."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: Apart) -> None:
         super().__init__(SENTENCES[code])
         self.code = code
 
@@ -127,7 +127,7 @@ class NearMiss:
     node: str
     op: str
     input: str
-    code: Code
+    code: Apart
 
     @property
     def sentence(self) -> str:

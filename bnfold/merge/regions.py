@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bnfold.merge.plan import Code, MisfitError
+from bnfold.merge.plan import Apart, MisfitError
 from bnfold.merge.span import Span
 from bnfold.merge.terms import Term
 from bnfold.merge.window import Extents, Window
@@ -42,7 +42,7 @@ class Misfit:
     """A region that is no linear map of the kind that one operator computes."""
 
     source: Tensor
-    code: Code
+    code: Apart
 
 
 class Regions:

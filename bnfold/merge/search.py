@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bnfold.merge.cost import layer_cost, node_cost
-from bnfold.merge.plan import Code, Cost, Merge, MergePlan, NearMiss
+from bnfold.merge.plan import Apart, Cost, Merge, MergePlan, NearMiss
 from bnfold.merge.regions import SUMS, Misfit, Region, Regions
 from bnfold.merge.terms import LAYERS, read
 from bnfold.network import Network, Node
 
 
-def find_merges(network: Network, withdrawn: Mapping[str, Code] | None = None) -> MergePlan:
+def find_merges(network: Network, withdrawn: Mapping[str, Apart] | None = None) -> MergePlan:
     """Decide which linear operators become one.
 
     Args:
@@ -26,7 +26,7 @@ def find_merges(network: Network, withdrawn: Mapping[str, Code] | None = None) -
 
 
 class _Search:
-    def __init__(self, network: Network, withdrawn: Mapping[str, Code]) -> None:
+    def __init__(self, network: Network, withdrawn: Mapping[str, Apart]) -> None:
         self._nodes = network.nodes
         self._withdrawn = withdrawn
         self._terms = [read(node) for node in network.nodes]
@@ -54,7 +54,7 @@ class _Search:
         """Whether there are several operators, and a layer among them that can hold the others."""
         return len(region.nodes) > 1 and any(self._nodes[i].op in LAYERS for i in region.nodes)
 
-    def _consider(self, region: Region) -> Merge | Code:
+    def _consider(self, region: Region) -> Merge | Apart:
         """Choose the region, unless it must not or need not be merged."""
         positions = sorted(region.nodes)
         nodes = [self._nodes[i] for i in positions]
@@ -62,10 +62,10 @@ class _Search:
         if withdrawn is not None:
             return withdrawn
         if any(self._is_read_outside(node, region.nodes) for node in nodes[:-1]):
-            return Code.READERS
+            return Apart.READERS
         merge = self._merge(region, positions)
         if merge.after.multiply_adds > merge.before.multiply_adds or merge.after.weights > merge.before.weights:
-            return Code.DEARER
+            return Apart.DEARER
         self._choose(region.nodes, merge)
         return merge
 
@@ -108,14 +108,14 @@ class _Search:
         self._chosen.update(dict.fromkeys(region, (region, merge)))
 
     def _near_miss(
-        self, node: Node, refused: Sequence[tuple[str, Merge | Code]], misfits: Sequence[Misfit]
+        self, node: Node, refused: Sequence[tuple[str, Merge | Apart]], misfits: Sequence[Misfit]
     ) -> list[NearMiss]:
         """Why a sum of branches of one tensor, or a layer behind a layer, stays; the reason of the nearest input."""
-        reasons = [(source, code) for source, code in refused if isinstance(code, Code)]
+        reasons = [(source, code) for source, code in refused if isinstance(code, Apart)]
         reasons = [(misfit.source.name, misfit.code) for misfit in misfits] + reasons
         if node.op not in SUMS:
             follows = node.op in LAYERS and self._follows_a_layer(node)
-            reasons = [(source, code) for source, code in reasons if follows and code is not Code.READERS]
+            reasons = [(source, code) for source, code in reasons if follows and code is not Apart.READERS]
         return [NearMiss(node.name, node.op, *reasons[0])] if reasons else []
 
     def _follows_a_layer(self, node: Node) -> bool:

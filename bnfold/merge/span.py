@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
-from bnfold.merge.plan import Code, MisfitError
+from bnfold.merge.plan import Apart, MisfitError
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Span:
             MisfitError: no single window does.
         """
         if self.stride != other.stride:
-            raise MisfitError(Code.STRIDES)
+            raise MisfitError(Apart.STRIDES)
         if self.tail != other.tail and (inputs is None or self.outputs(inputs) != other.outputs(inputs)):
-            raise MisfitError(Code.EXTENTS)
+            raise MisfitError(Apart.EXTENTS)
         steps = [span.dilation for span in (self, other) if span.kernel > 1]
         dilation = gcd(abs(self.start - other.start), *steps) or 1
         start, end = min(self.start, other.start), max(self.end, other.end)
@@ -81,9 +81,9 @@ class Span:
             MisfitError: `other` reads zeros where this window would read inputs.
         """
         if other.front > 0 and self.end >= self.stride:
-            raise MisfitError(Code.BORDER)
+            raise MisfitError(Apart.BORDER)
         if other.back > 0 and not self._ends(inputs):
-            raise MisfitError(Code.BORDER)
+            raise MisfitError(Apart.BORDER)
         steps = [self.stride * other.dilation] if other.kernel > 1 else []
         steps += [self.dilation] if self.kernel > 1 else []
         dilation = gcd(*steps) or 1

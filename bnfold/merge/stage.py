@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bnfold.merge.plan import Code, MergePlan
-from bnfold.plan import Code as Kept
-from bnfold.plan import Decision, Plan
+from bnfold.merge.plan import Apart, MergePlan
+from bnfold.plan import Code, Decision, Plan
 
 
-def kept_apart(plan: Plan) -> Mapping[str, Code]:
+def kept_apart(plan: Plan) -> Mapping[str, Apart]:
     """Nodes that no merge may take in: affine operators and merges that were withdrawn, now or by an earlier fold."""
-    kept = [name for name, reason in plan.remembered.items() if reason.code is Kept.WITHDRAWN]
-    return dict.fromkeys(kept, Code.WITHDRAWN)
+    kept = [name for name, reason in plan.remembered.items() if reason.code is Code.WITHDRAWN]
+    return dict.fromkeys(kept, Apart.WITHDRAWN)
 
 
 def with_merges(plan: Plan, merging: MergePlan) -> Plan:

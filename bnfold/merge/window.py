@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bnfold.merge.plan import Code, MisfitError
+from bnfold.merge.plan import Apart, MisfitError
 from bnfold.merge.span import Span
 
 Extents = Sequence[int | None]
@@ -42,7 +42,7 @@ class Window:
     def identity(self) -> Window:
         """The per-channel map that could stand beside this one."""
         if self.inputs != self.outputs:
-            raise MisfitError(Code.EXTENTS)
+            raise MisfitError(Apart.EXTENTS)
         return Window(self.axis, self.inputs, self.inputs, self.inputs, (Span(),) * len(self.spans))
 
     def plus(self, other: Window, extents: Extents) -> Window:
@@ -56,9 +56,9 @@ class Window:
             MisfitError: the sum is no such map.
         """
         if self.axis != other.axis or len(self.spans) != len(other.spans):
-            raise MisfitError(Code.AXES)
+            raise MisfitError(Apart.AXES)
         if self.inputs != other.inputs or self.outputs != other.outputs:
-            raise MisfitError(Code.EXTENTS)
+            raise MisfitError(Apart.EXTENTS)
         spans = tuple(a.plus(b, n) for a, b, n in zip(self.spans, other.spans, extents, strict=False))
         return Window(self.axis, self.inputs, self.outputs, math.gcd(self.groups, other.groups), spans)
 
@@ -74,12 +74,12 @@ class Window:
             MisfitError: the chain is no such map.
         """
         if self.axis != other.axis or len(self.spans) != len(other.spans):
-            raise MisfitError(Code.AXES)
+            raise MisfitError(Apart.AXES)
         if self.outputs != other.inputs:
-            raise MisfitError(Code.EXTENTS)
+            raise MisfitError(Apart.EXTENTS)
         spans = tuple(a.then(b, n) for a, b, n in zip(self.spans, other.spans, extents, strict=False))
         if biased and other.pads:
-            raise MisfitError(Code.BIAS)
+            raise MisfitError(Apart.BIAS)
         return Window(self.axis, self.inputs, other.outputs, math.gcd(self.groups, other.groups), spans)
 
     @property

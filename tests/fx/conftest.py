@@ -1,14 +1,3 @@
-"""The nets are tiny and tests run side by side: with more than one thread each, they wait for one another."""
+"""Every test here runs torch with a single thread."""
 
-from collections.abc import Iterator
-
-import pytest
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    torch = pytest.importorskip("torch")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+from tests.one_thread import one_thread  # noqa: F401

@@ -16,7 +16,7 @@ from bnfold.graph.facts import Facts, read_facts
 from bnfold.graph.merge import apply_merges
 from bnfold.graph.prepare import prepare
 from bnfold.graph.tensors import unrounded
-from bnfold.merge.plan import Code, Merge, MergePlan
+from bnfold.merge.plan import Apart, Merge, MergePlan
 from bnfold.merge.search import find_merges
 from bnfold.verification.reference import Reference
 from tests.gauge.contract import runtime
@@ -42,12 +42,12 @@ class Merged:
         return merge
 
     @property
-    def why(self) -> dict[str, Code]:
+    def why(self) -> dict[str, Apart]:
         """Near misses: the reason by node."""
         return {miss.node: miss.code for miss in self.plan.near_misses}
 
 
-def merge(net: Net, *outputs: str, fold: bool = False, withdrawn: Mapping[str, Code] | None = None) -> Merged:
+def merge(net: Net, *outputs: str, fold: bool = False, withdrawn: Mapping[str, Apart] | None = None) -> Merged:
     """Merge, and assert what must hold of every merge; with `fold`, after affine operators were removed."""
     proto = net.model(*outputs)
     onnx.checker.check_model(proto, full_check=True)

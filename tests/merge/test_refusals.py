@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bnfold.merge.plan import SENTENCES, Code
+from bnfold.merge.plan import SENTENCES, Apart
 from tests.merge.merged import Merged, merge
 from tests.networks import Net
 
@@ -76,23 +76,23 @@ def withdrawn() -> Merged:
     net = Net()
     x = net.input(1, 4, 6, 6)
     y = net.node("Add", net.conv(x, 4, 3), net.conv(x, 4, 1, pads=[0, 0, 0, 0]))
-    return merge(net, y, withdrawn={"conv0": Code.WITHDRAWN})
+    return merge(net, y, withdrawn={"conv0": Apart.WITHDRAWN})
 
 
 @pytest.mark.parametrize(
     ("build", "code"),
     [
-        (strides, Code.STRIDES),
-        (extents, Code.EXTENTS),
-        (axes, Code.AXES),
-        (border, Code.BORDER),
-        (bias, Code.BIAS),
-        (readers, Code.READERS),
-        (output, Code.READERS),
-        (dearer, Code.DEARER),
-        (dearer_in_series, Code.DEARER),
-        (more_weights, Code.DEARER),
-        (withdrawn, Code.WITHDRAWN),
+        (strides, Apart.STRIDES),
+        (extents, Apart.EXTENTS),
+        (axes, Apart.AXES),
+        (border, Apart.BORDER),
+        (bias, Apart.BIAS),
+        (readers, Apart.READERS),
+        (output, Apart.READERS),
+        (dearer, Apart.DEARER),
+        (dearer_in_series, Apart.DEARER),
+        (more_weights, Apart.DEARER),
+        (withdrawn, Apart.WITHDRAWN),
     ],
 )
 def test_reason(build, code):
@@ -105,7 +105,7 @@ def test_reason(build, code):
 
 
 def test_every_reason_has_a_sentence():
-    assert set(SENTENCES) == set(Code)
+    assert set(SENTENCES) == set(Apart)
 
 
 def test_pooling_that_does_not_count_its_padding_is_no_linear_map():

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from bnfold.merge.plan import Code, MisfitError
+from bnfold.merge.plan import Apart, MisfitError
 from bnfold.merge.span import Span
 
 SPANS = [
@@ -63,7 +63,7 @@ def test_a_sum_reads_what_either_reads(n):
         assert whole.outputs(n) == a.outputs(n) == b.outputs(n)
         assert (reads(whole, n) >= reads(a, n) | reads(b, n)).all()
     assert met > 500
-    assert refused == {Code.STRIDES, Code.EXTENTS}
+    assert refused == {Apart.STRIDES, Apart.EXTENTS}
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -85,7 +85,7 @@ def test_a_chain_reads_what_both_read(n):
         assert whole.outputs(n) == b.outputs(inner)
         np.testing.assert_allclose(chained_taps(a, b, whole, n), exact, atol=1e-12)
     assert met > 2000
-    assert refused == {Code.BORDER}
+    assert refused == {Apart.BORDER}
 
 
 @pytest.mark.parametrize("combine", [Span.plus, Span.then])

@@ -8,7 +8,7 @@ import pytest
 
 import bnfold
 import bnfold.graph.merge
-from bnfold.merge.plan import Code
+from bnfold.merge.plan import Apart
 from bnfold.network import Computed
 from tests.merge.test_forms import repmixer, repvgg
 from tests.networks import Net
@@ -60,7 +60,7 @@ def test_a_merged_weight_beyond_float16_keeps_the_branches():
     y = net.node("Add", net.node("Conv", x, weight), net.node("Conv", x, weight))
     result = bnfold.fold(net.model(y), verify=False)
     assert count(result.model, "Conv") == 2
-    assert [miss.code for miss in result.report.merging.near_misses] == [Code.RANGE]
+    assert [miss.code for miss in result.report.merging.near_misses] == [Apart.RANGE]
 
 
 def test_a_merge_that_the_proof_rejects_is_withdrawn(monkeypatch: pytest.MonkeyPatch):
@@ -76,5 +76,5 @@ def test_a_merge_that_the_proof_rejects_is_withdrawn(monkeypatch: pytest.MonkeyP
     result = bnfold.fold(net.model(net.last))
     assert result.report.verification.verdict == "equivalent"
     assert result.report.merging.merges == ()
-    assert Code.WITHDRAWN in {miss.code for miss in result.report.merging.near_misses}
+    assert Apart.WITHDRAWN in {miss.code for miss in result.report.merging.near_misses}
     assert count(result.model, "Conv") == 2
