@@ -14,29 +14,9 @@ from bnfold.objective import Objective
 from bnfold.plan import Code
 from bnfold.price import price_of
 from tests.gauge.contract import check
+from tests.gauge.eliminated import VALID, eliminated, kept_code, of_unknown_length, operators
 from tests.gauge.test_contract import networks
-from tests.networks import Folded, Net, disagreement, fold
-
-VALID = [0, 0, 0, 0]
-
-
-def eliminated(net: Net, y: str) -> Folded:
-    return check(net, [y], Objective.ELIMINATE)
-
-
-def operators(folded: Folded) -> list[str]:
-    return [node.op_type for node in folded.rounded.graph]
-
-
-def of_unknown_length(net: Net, y: str) -> Folded:
-    """The same where the first two extents of inputs and outputs are not known."""
-    model = net.model(y)
-    for value in (*model.graph.input, *model.graph.output):
-        for axis, name in enumerate(("batch", "length")):
-            value.type.tensor_type.shape.dim[axis].dim_param = name
-    folded = fold(model, objective=Objective.ELIMINATE)
-    assert disagreement(folded, net.feeds()) < 1e-10
-    return folded
+from tests.networks import Net, disagreement, fold
 
 
 @given(networks())
@@ -184,52 +164,6 @@ def test_a_pad_has_one_number_only():
     assert operators(folded) == ["Conv", "Pad", "Conv"]
 
 
-@pytest.mark.parametrize("rank", [2, 3, 4, 5])
-def test_the_last_resort_is_a_depthwise_convolution(rank):
-    net = Net()
-    folded = eliminated(net, net.node("Sigmoid", net.bn(net.node("Sigmoid", net.input(2, 3, *[4] * (rank - 2))))))
-    around = ["Reshape"] if rank == 2 else []
-    assert operators(folded) == ["Sigmoid", *around, "Conv", *around, "Sigmoid"]
-    assert not folded.kept
-
-
-@pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize(
-    ("shape", "axis"),
-    [((2, 3, 4, 5), 3), ((2, 3, 4, 5), 2), ((2, 3, 4), 2), ((3, 4, 5), 0), ((4,), 0), ((2, 3, 1, 2, 2, 2), 1)],
-)
-def test_along_any_axis_it_is_one_on_another_view(shape, axis, dynamic):
-    net = Net(dynamic=dynamic and axis > 0)
-    x, factors = net.node("Sigmoid", net.input(*shape)), [1] * (len(shape) - axis)
-    factors[0] = shape[axis]
-    x = net.node("Add", net.node("Mul", x, net.normal(*factors)), net.normal(*factors))
-    folded = eliminated(net, net.node("Sigmoid", x))
-    assert operators(folded) == ["Sigmoid", "Reshape", "Conv", "Reshape", "Sigmoid"]
-    assert not folded.kept
-
-
-def test_of_two_extents_that_are_not_known_no_view_tells_which_is_which():
-    net = Net()
-    x = net.node("Sigmoid", net.input(2, 3, 4))
-    folded = of_unknown_length(net, net.node("Sigmoid", net.node("Mul", x, net.normal(4), name="tokens")))
-    assert kept_code(folded, "tokens") is Code.SCALE
-
-
-def test_a_run_of_leftovers_is_one_depthwise_convolution():
-    net = Net()
-    x = net.node("Mul", net.node("Sigmoid", net.input(2, 3, 4, 4)), net.normal(3, 1, 1))
-    x = net.node("Add", net.node("Add", x, 0.5), net.normal(3, 1, 1))
-    folded = eliminated(net, net.node("Sigmoid", x))
-    assert operators(folded) == ["Sigmoid", "Conv", "Sigmoid"]
-    assert {decision.into for decision in folded.plan.decisions} == {(folded.plan.decisions[-1].node,)}
-
-
-def test_a_constant_minus_x_is_a_depthwise_convolution():
-    net = Net()
-    x = net.node("Sub", net.normal(3, 1, 1), net.node("Sigmoid", net.input(2, 3, 4, 4)))
-    assert operators(eliminated(net, net.node("Sigmoid", x))) == ["Sigmoid", "Conv", "Sigmoid"]
-
-
 def test_a_channel_that_is_dead_is_no_obstacle():
     net = Net()
     x = net.node("Sigmoid", net.input(2, 3, 4, 4))
@@ -263,12 +197,6 @@ def test_what_two_slopes_become_in_other_units(x, a, scale, shift):
     assert cost.depthwise(tensor) + max_of_two_tensors == 6 * cost.elements(tensor) > cost.depthwise(tensor)
 
 
-def kept_code(folded: Folded, node: str) -> Code:
-    reason = folded.decision(node).reason
-    assert reason is not None
-    return reason.code
-
-
 def test_single_constants_stay():
     net = Net()
     x = net.node("Mul", net.node("Sigmoid", net.input(2, 3, 4, 4)), 2.0, name="single")
@@ -284,16 +212,6 @@ def test_training_mode_and_numbers_that_are_none_stay():
     folded = fold(net.model(net.node("Sigmoid", x)), objective=Objective.ELIMINATE)
     assert kept_code(folded, "trains") is Code.TRAINING
     assert kept_code(folded, "negative") is Code.NONFINITE
-
-
-def test_what_leaves_the_range_as_a_convolution_too_stays_a_normalization():
-    net = Net(dtype=np.float16)
-    x = net.node("Sigmoid", net.input(2, 3, 4, 4))
-    tiny = {"gamma": np.full(3, 6e4), "variance": np.full(3, 6e-8), "mean": np.zeros(3), "beta": np.zeros(3)}
-    model = net.model(net.node("Sigmoid", net.bn(x, name="huge", **tiny)))
-    model.graph.node[1].attribute[0].f = 1e-12
-    folded = fold(model, objective=Objective.ELIMINATE)
-    assert kept_code(folded, "huge") is Code.RANGE
 
 
 def test_latency_has_none_of_the_dearer_forms():
@@ -323,36 +241,6 @@ def test_fold_agrees_with_float64_on_more_inputs():
     net = Net(seed=3)
     folded = eliminated(net, between(net, "Relu", "Sigmoid", gamma=np.array([2.0, 1, 3, 0.5])))
     assert max(disagreement(folded, net.feeds(seed)) for seed in range(5, 9)) < 1e-10
-
-
-@pytest.mark.parametrize("constant", [np.array([0.5, 1.0, 2.0]), np.full(3, 0.5)])
-@pytest.mark.parametrize(
-    ("op", "first", "other"),
-    [("Add", False, "Mul"), ("Sub", False, "Div"), ("Sub", True, "Mul"), ("Mul", False, "Add"), ("Div", False, "Sub")],
-)
-def test_the_convolution_in_place_of_an_operator_takes_up_others(op, first, other, constant):
-    """As a second fold would, which finds the convolution there."""
-    net = Net()
-    operands = [net.input(2, 3, 5, 4), constant.reshape(3, 1, 1)]
-    x = net.node("MaxPool", net.node(op, *(operands[::-1] if first else operands)), kernel_shape=[2, 2])
-    folded = eliminated(net, net.node("Sigmoid", net.node(other, x, 4.0)))
-    assert operators(folded) == ["Conv", "MaxPool", "Sigmoid"]
-    assert not folded.kept
-
-
-def test_a_single_constant_that_takes_up_one_of_every_channel_is_none():
-    net = Net()
-    x = net.relu(net.node("Mul", net.input(2, 3, 5, 4), np.array([0.5, 1, 2]).reshape(3, 1, 1)))
-    folded = eliminated(net, net.node("Sigmoid", net.node("Mul", x, 4.0)))
-    assert operators(folded) == ["Relu", "Conv", "Sigmoid"]
-    assert not folded.kept
-
-
-def test_a_single_constant_behind_one_of_every_channel_is_in_the_same_convolution():
-    net = Net()
-    x = net.node("Mul", net.node("Sigmoid", net.input(2, 3, 5, 4)), np.array([0.5, 1, 2]).reshape(3, 1, 1))
-    folded = eliminated(net, net.node("Sigmoid", net.node("Add", x, 1.0)))
-    assert operators(folded) == ["Sigmoid", "Conv", "Sigmoid"]
 
 
 @pytest.mark.parametrize("objective", Objective)

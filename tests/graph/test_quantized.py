@@ -1,110 +1,16 @@
-"""Quantized weights: their scales are scaled, their integers stay bit for bit, and what cannot be is refused."""
+"""Quantized weights: their scales are scaled, and their integers stay bit for bit."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-import ml_dtypes
 import numpy as np
 import onnx
-import onnx_ir as ir
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
 import bnfold
-from bnfold.gauge.rules import quantized
 from bnfold.plan import Code
-from tests.gauge.contract import assert_interface, initializers, runtime
-from tests.networks import Folded, Net, disagreement, fold
-
-TYPES = {
-    "int8": (np.int8, TensorProto.INT8),
-    "uint8": (np.uint8, TensorProto.UINT8),
-    "int32": (np.int32, TensorProto.INT32),
-    "int4": (ml_dtypes.int4, TensorProto.INT4),
-    "uint4": (ml_dtypes.uint4, TensorProto.UINT4),
-}
-RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int32": (-(2**30), 2**30), "int4": (-8, 7), "uint4": (0, 15)}
-
-
-@dataclass(repr=False)
-class QNet(Net):
-    """A network that may have integers as constants."""
-
-    opset: int = 21
-    integers: list[onnx.TensorProto] = field(default_factory=list)
-
-    def stored(self, kind: str, shape: Sequence[int], values: np.ndarray | None = None) -> str:
-        low, high = RANGES[kind]
-        dtype, code = TYPES[kind]
-        if values is None:
-            values = self.random.integers(low, high + 1, shape)
-        name = f"q{len(self.integers)}"
-        self.integers.append(helper.make_tensor(name, code, list(shape), values.astype(dtype).reshape(-1).tolist()))
-        self.types[name] = helper.make_tensor_type_proto(code, list(shape))
-        return name
-
-    def dequantized(
-        self,
-        shape: Sequence[int],
-        *,
-        kind: str = "int8",
-        scale: Sequence[int] = (),
-        zero: bool = True,
-        **attributes: int,
-    ) -> str:
-        """A constant of integers, with scales of this shape."""
-        size = {"int8": 64, "uint8": 64, "int32": 2**29, "int4": 4, "uint4": 4}[kind]
-        scales = self.constant(self.random.uniform(0.5, 1, scale) / size)
-        operands = [self.stored(kind, shape), scales]
-        if zero:
-            low, high = RANGES[kind]
-            middle = (low + high) // 2
-            operands.append(self.stored(kind, scale, self.random.integers(middle - 2, middle + 3, scale)))
-        return self.node("DequantizeLinear", *operands, **attributes)
-
-    def model(self, *outputs: str) -> onnx.ModelProto:
-        made = super().model(*outputs)
-        made.graph.initializer.extend(self.integers)
-        made.ir_version = 10
-        return made
-
-
-def integers(model: ir.Model) -> dict[str, bytes]:
-    """What every DequantizeLinear reads, by the bytes."""
-    return {
-        tensor.name: tensor.tobytes()
-        for node in model.graph.all_nodes()
-        if node.op_type == "DequantizeLinear"
-        for tensor in [node.inputs[0].const_value]
-        if tensor is not None
-    }
-
-
-RUNS = 27
-"""The newest operator set that ONNX Runtime runs."""
-
-
-def check(net: QNet, *outputs: str) -> Folded:
-    proto = net.model(*outputs)
-    onnx.checker.check_model(proto, full_check=True)
-    folded = fold(proto)
-    assert disagreement(folded, net.feeds()) <= 1e-10
-    assert_interface(folded)
-    after = ir.to_proto(folded.rounded)
-    onnx.checker.check_model(after, full_check=True)
-    before = integers(folded.prepared)
-    assert all(before[name] == value for name, value in integers(folded.rounded).items())
-    scales = [node.inputs[1].const_value.numpy() for node in folded.rounded.graph if node.op_type == "DequantizeLinear"]
-    assert all((scale > 0).all() for scale in scales)
-    if net.opset <= RUNS:
-        for expected, value in zip(runtime(proto, net.feeds()), runtime(after, net.feeds()), strict=True):
-            np.testing.assert_allclose(expected, value, rtol=1e-3, atol=1e-4)
-    return folded
-
-
-def ops(folded: Folded) -> list[str]:
-    return [node.op_type for node in folded.rounded.graph]
+from tests.gauge.contract import initializers
+from tests.graph.quantized_net import QNet, check, ops
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8", "int4", "uint4"])
@@ -180,15 +86,6 @@ def test_scales_along_the_input_channels(axis: int):
     assert ops(folded) == ["DequantizeLinear", "Gemm"]
 
 
-@pytest.mark.parametrize("axis", [0, 1])
-def test_scales_along_the_input_channels_cannot_serve_the_output(axis: int):
-    net = QNet()
-    y = net.node(
-        "Gemm", net.input(3, 4), net.dequantized((6, 4) if axis else (4, 6), scale=(4,), axis=axis), transB=axis
-    )
-    assert check(net, net.bn(y, name="bn")).kept == ["bn"]
-
-
 @pytest.mark.parametrize(("op", "shape", "axis"), [("Gemm", (5, 6), 1), ("MatMul", (5, 6), 1)])
 @pytest.mark.parametrize("scale", [(), (6,)])
 def test_matrices(op: str, shape: tuple[int, int], axis: int, scale: tuple[int, ...]):
@@ -252,36 +149,6 @@ def test_scales_along_the_kernel():
     assert check(net, net.bn(y, name="bn")).kept == ["bn"]
 
 
-def test_negative_gains_are_refused():
-    net = QNet()
-    y = net.node("Conv", net.input(2, 4, 5, 5), net.dequantized((6, 4, 3, 3), scale=(6,), axis=0))
-    gamma = np.asarray([1.0, 1, -1, 1, 1, 1])
-    folded = check(net, net.bn(y, gamma=gamma, name="bn"))
-    reason = folded.decision("bn").reason
-    assert (reason.code, reason.channel) == (Code.SIGN, 2)
-    assert "scales must be positive" in reason.sentence
-    assert initializers(folded.rounded) == initializers(folded.prepared)
-
-
-@pytest.mark.parametrize("where", ["behind", "before"])
-def test_dead_channels_are_refused(where: str):
-    """A scale of 0 is none."""
-    net = QNet()
-    gamma = np.asarray([1.0, 0, 1, 1])
-    x = net.node("Sigmoid", net.input(2, 4, 5, 5)) if where == "before" else net.input(2, 4, 5, 5)
-    weight = net.dequantized((4, 4, 1, 1), scale=(4,), axis=0)
-    y = net.bn(net.node("Conv", x, weight), gamma=gamma, name="bn") if where == "behind" else None
-    y = y or net.node("Conv", net.bn(x, gamma=gamma, name="bn"), weight)
-    assert check(net, y).decision("bn").reason.code is Code.DEAD
-
-
-def test_a_gain_beyond_the_scale_type_is_refused():
-    net = QNet(dtype=np.float16)
-    y = net.node("Conv", net.input(2, 4, 5, 5), net.dequantized((4, 4, 1, 1), scale=(4,), axis=0))
-    proto = net.model(net.node("Mul", y, np.full((4, 1, 1), 1e-7), name="it"))
-    assert fold(proto).decision("it").reason.code is Code.RANGE
-
-
 @pytest.mark.parametrize("scale", [(), (6,)])
 def test_an_integer_bias_keeps_its_integers_where_nothing_is_added(scale: tuple[int, ...]):
     net = QNet()
@@ -325,44 +192,12 @@ def test_a_weight_that_two_layers_read():
     assert other.inputs[1].const_value.tobytes() == net.constants[other.inputs[1].name].tobytes()
 
 
-def test_quantized_activations_stay_what_they_are():
-    """The pairs around activations are opaque; the BN behind the layer goes into the scales of its weight."""
-    net = QNet()
-    step, zero = net.constant(np.asarray(0.05)), net.stored("uint8", (), np.asarray(128))
-
-    def pair(x: str) -> str:
-        return net.node("DequantizeLinear", net.node("QuantizeLinear", x, step, zero), step, zero)
-
-    y = net.node("Conv", pair(net.input(2, 4, 5, 5)), net.dequantized((6, 4, 3, 3), scale=(6,), axis=0, zero=False))
-    folded = check(net, pair(net.relu(net.bn(y))))
-    assert folded.kept == []
-    before = net.node("Conv", pair(net.bn(net.input(2, 4, 5, 5), name="stays")), net.normal(6, 4, 3, 3))
-    assert fold(net.model(before)).kept == ["stays"]
-
-
 def test_constants_of_affine_operators_may_be_quantized():
     net = QNet()
     x = net.conv(net.input(2, 3, 4, 4), 4)
     y = net.node("Mul", x, net.dequantized((4, 1, 1), kind="uint8", zero=False))
     folded = check(net, net.node("Add", y, net.dequantized((4, 1, 1))))
     assert ops(folded) == ["Conv"]
-
-
-def test_a_quantized_operand_of_a_concat_stays():
-    net = QNet()
-    y = net.node("Concat", net.conv(net.input(2, 3, 4, 4), 4), net.dequantized((2, 1, 4, 4)), axis=1)
-    folded = check(net, net.bn(y, name="bn"))
-    assert folded.kept == ["bn"]
-
-
-def test_a_scale_that_a_caller_may_override():
-    net = QNet()
-    y = net.bn(net.node("Conv", net.input(2, 4, 5, 5), net.dequantized((6, 4, 3, 3), scale=(6,), axis=0)), name="bn")
-    proto = net.model(y)
-    proto.graph.input.append(helper.make_tensor_value_info("k0", TensorProto.FLOAT, [6]))
-    folded = fold(proto)
-    assert folded.kept == ["bn"]
-    assert initializers(folded.rounded) == initializers(folded.prepared)
 
 
 def test_the_whole_way():
@@ -373,46 +208,6 @@ def test_the_whole_way():
     (weight,) = (tensor for tensor in net.integers if len(tensor.dims) == 4)
     stored = result.model.graph.initializers[weight.name].const_value.numpy()
     np.testing.assert_array_equal(stored, numpy_helper.to_array(weight))
-
-
-@pytest.fixture
-def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Leaves one condition of quantized weights out."""
-    right = quantized.bind
-
-    def leave_out(what: str) -> None:
-        def wrong(node, units, *arguments, **options):
-            setattr(units, what, lambda *_: None)
-            try:
-                right(node, units, *arguments, **options)
-            finally:
-                delattr(units, what)
-
-        monkeypatch.setattr(quantized, "bind", wrong)
-
-    return leave_out
-
-
-def scaled_input(factors: Sequence[float]) -> tuple[QNet, str]:
-    net = QNet()
-    weight = net.dequantized((6, 4, 1, 1), scale=(6,), axis=0)
-    x = net.node("Mul", net.input(2, 4, 5, 5), np.asarray(factors, np.float32).reshape(4, 1, 1), name="it")
-    return net, net.node("Conv", x, weight)
-
-
-def test_without_shared_scales_the_fold_is_wrong(without: Callable[[str], None]):
-    net, y = scaled_input([1, 2, 3, 4])
-    assert check(net, y).kept == ["it"]
-    without("same_scale")
-    with pytest.raises(AssertionError):
-        check(net, y)
-
-
-def test_without_positive_scales_only_storing_them_fails(without: Callable[[str], None]):
-    net, y = scaled_input([-2] * 4)
-    assert check(net, y).decision("it").reason.code is Code.SIGN
-    without("positive")
-    assert check(net, y).decision("it").reason.code is Code.RANGE
 
 
 @pytest.mark.parametrize("seed", range(12))
