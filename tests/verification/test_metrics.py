@@ -48,6 +48,13 @@ def test_shapes_and_empty_tensors():
     assert compare(np.zeros(()), np.zeros(())).to_json()["where"] == []
 
 
+def test_the_data_of_an_error():
+    found = compare(np.array([[2.0, 4.0]]), np.array([[2.0, 5.0]]))
+    expected = {"max_abs": 1.0, "max_rel": 0.25, "where": [0, 1], "reference": 4.0, "candidate": 5.0, "note": ""}
+    assert found.to_json() == expected
+    assert compare(np.zeros(2), np.zeros(3)).to_json()["where"] is None
+
+
 def test_magnitude_ignores_what_is_not_finite():
     assert magnitude(np.array([1, -3, nan, inf])) == 3
     assert magnitude(np.array([nan])) == 0

@@ -37,7 +37,7 @@ def test_one_unit_in_the_last_place_of_every_float_type(kind: type) -> None:
     y[1] = np.nextafter(x[1], kind(2))
     found = measured(x, y).ulp
     assert (found["0"], found["1"], sum(found.values())) == (3, 1, 4)
-    assert list(found)[-1] == f">{ULP_EDGES[-1]}"
+    assert list(found) == ["0", "1", "2", "3-4", "5-8", "9-16", "17-64", "65-256", "257-1024", f">{ULP_EDGES[-1]}"]
 
 
 def test_both_zeros_are_the_same_number() -> None:
@@ -45,10 +45,10 @@ def test_both_zeros_are_the_same_number() -> None:
 
 
 def test_numbers_that_are_not_finite_are_counted_as_places() -> None:
-    x = np.array([nan, inf, -inf, 1, nan, 2], np.float32)
-    y = np.array([nan, inf, inf, nan, 4, 2], np.float32)
+    x = np.array([nan, inf, -inf, 1, nan, nan, 2], np.float32)
+    y = np.array([nan, inf, inf, nan, 4, 5, 2], np.float32)
     found = measured(x, y)
-    assert found.not_finite == (4, 4, 3)
+    assert found.not_finite == (5, 4, 4)
     assert sum(found.ulp.values()) == 1
     assert found.worst.max_abs == inf
     assert found.to_json()["max_abs"] is None
@@ -84,6 +84,32 @@ def test_classes_of_an_image_lie_on_axis_1() -> None:
     assert measured(scores, other).top == {1: 0.75}
 
 
+def test_classes_of_a_sequence_lie_on_the_last_axis() -> None:
+    scores = np.zeros((1, 2, 3))
+    scores[0, :, 1] = 1
+    other = scores.copy()
+    other[0, 0, 2] = 2
+    assert measured(scores, other).top == {1: 0.5}
+
+
+def test_the_data_of_an_output() -> None:
+    scores, other = np.array([[1.0, 4.0], [2.0, 3.0]]), np.array([[1.0, 5.0], [inf, 3.0]])
+    data = measured(scores, other).to_json()
+    assert {key: data[key] for key in ("output", "batch", "where", "note", "snr_db", "cosine", "top1")} == {
+        "output": "y",
+        "batch": "only",
+        "where": [1, 0],
+        "note": "inf instead of 2.0",
+        "snr_db": None,
+        "cosine": None,
+        "top1": 0.5,
+    }
+    assert data["not_finite"] == {"reference": 0, "candidate": 1, "differing": 1}
+    assert data["pairs"] == [[0.25, 0.25], [1.0, 1.25], [0.75, 0.75]]
+    errors = {"max_abs", "max_rel", "where", "reference", "candidate", "note"}
+    assert set(data) == {"output", "batch", "ulp", "not_finite", "snr_db", "cosine", "top1", "pairs"} | errors
+
+
 def test_integers_have_no_units_in_the_last_place_and_no_best_classes() -> None:
     found = measured(np.arange(6).reshape(2, 3), np.arange(6).reshape(2, 3))
     assert (found.ulp, found.top, found.worst.max_abs) == ({}, {}, 0)
@@ -114,6 +140,12 @@ def test_pairs_are_values_at_the_same_places_as_shares_of_the_largest() -> None:
     assert 100 < len(found.pairs) <= PAIRS
     assert all(b == pytest.approx(1.5 * a, rel=1e-9) for a, b in found.pairs)
     assert {a for a, _ in found.pairs[-10:]} == {float(f"{v:.12g}") for v in (x[1] / np.abs(x[1]).max()).ravel()}
+
+
+def test_a_batch_of_zeros_has_no_pairs_and_does_not_end_them() -> None:
+    zeros, ones = {"y": np.zeros(2)}, {"y": np.ones(2)}
+    (found,) = measure_outputs([Batch("zeros", {}), Batch("ones", {})], [zeros, ones], [zeros, ones])
+    assert found.pairs == ((1.0, 1.0), (1.0, 1.0))
 
 
 def test_pairs_beyond_the_range_of_floats_are_left_out() -> None:
