@@ -68,10 +68,10 @@ class Units:
 ORIGINAL = Units.of(1.0, 0.0)
 
 
-def close(a: Array, b: Array, magnitude: Array | float = 0.0) -> bool:
-    """Whether a = b, up to EPS of their magnitudes (and of what they were summed from)."""
+def close(a: Array, b: Array) -> bool:
+    """Whether a = b, up to EPS of their magnitudes."""
     with np.errstate(all="ignore"):
-        gap = np.abs(a - b) - EPS * (np.abs(a) + np.abs(b) + magnitude)
+        gap = np.abs(a - b) - EPS * (np.abs(a) + np.abs(b))
     return bool((gap <= 0).all())
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bnfold.errors import UsageError
-from bnfold.report.plots.style import AFTER, BAD, BOUND, name_ends, new_figure, quiet, save
+from bnfold.report.plots.style import AFTER, BAD, BOUND, WHOLE, name_ends, new_figure, quiet, save
 from bnfold.verification.verdict import Verification
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def draw(found: Verification, path: Path) -> None:
     save(growth(found.sites, None if found.blame is None else found.blame.site), path)
 
 
-def growth(sites: Sequence[Site], guilty: Site | None = None, *, width: float = 9.6) -> Figure:
+def growth(sites: Sequence[Site], guilty: Site | None = None) -> Figure:
     """The error of every tensor over what rounding explains, the first beyond it named."""
-    with new_figure(width, 3.8) as figure:
+    with new_figure(WHOLE, 3.8) as figure:
         axes = figure.subplots()
         _lines(axes, sites)
         if guilty is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bnfold.report.plots.style import AFTER, BAD, BEFORE, INK, name_rows, new_figure, quiet
+from bnfold.report.plots.style import AFTER, BAD, BEFORE, HALF, INK, name_rows, new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,14 +58,14 @@ class SpeedUp:
     verdict: str
 
 
-def distributions(times: Sequence[Times], *, width: float = 4.6) -> Figure:
+def distributions(times: Sequence[Times]) -> Figure:
     """A row per file, levels apart: the density of its run times, the middle half and the median.
 
     Where single runs are not known, a line from the fastest run to the 90th percentile.
     """
     levels = list(dict.fromkeys(item.level for item in times))
     rows = [[item for item in times if item.level == level] for level in levels]
-    with new_figure(width, 0.5 + sum(0.55 + 0.42 * len(row) for row in rows)) as figure:
+    with new_figure(HALF, 0.5 + sum(0.55 + 0.42 * len(row) for row in rows)) as figure:
         heights = [0.55 + 0.42 * len(row) for row in rows]
         for axes, level, row in zip(
             figure.subplots(len(rows), squeeze=False, height_ratios=heights)[:, 0], levels, rows, strict=True
@@ -109,9 +109,9 @@ def _density(axes: Axes, runs: np.ndarray, place: int, colour: str) -> float:
     return end
 
 
-def speed_ups(found: Sequence[SpeedUp], *, width: float = 4.6) -> Figure:
+def speed_ups(found: Sequence[SpeedUp]) -> Figure:
     """A row per candidate and level: the ratio with its interval, over what noise alone shows, in grey."""
-    with new_figure(width, 0.75 + 0.42 * len(found)) as figure:
+    with new_figure(HALF, 0.75 + 0.42 * len(found)) as figure:
         axes = figure.subplots()
         ratios(axes, found)
         axes.set_ylim(len(found) - 0.5, -0.5)

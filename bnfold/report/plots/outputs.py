@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnfold.report.plots.style import AFTER, INK, new_figure, quiet
+from bnfold.report.plots.style import AFTER, HALF, INK, new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 Pairs = Sequence[tuple[float, float]]
 
 
-def ulp_histogram(counts: Mapping[str, int], *, width: float = 4.6) -> Figure:
+def ulp_histogram(counts: Mapping[str, int]) -> Figure:
     """The share of elements that are so many representable numbers apart, by bin."""
     total = max(1, sum(counts.values()))
-    with new_figure(width, 2.7) as figure:
+    with new_figure(HALF, 2.7) as figure:
         axes = figure.subplots()
         shares = [100 * count / total for count in counts.values()]
         bars = axes.bar(range(len(counts)), shares, color=AFTER, alpha=0.75, width=0.8)
@@ -31,10 +31,10 @@ def ulp_histogram(counts: Mapping[str, int], *, width: float = 4.6) -> Figure:
     return figure
 
 
-def scatter(pairs: Pairs, *, width: float = 4.6) -> Figure:
+def scatter(pairs: Pairs) -> Figure:
     """Above, the folded model's values over the original's; below, their differences."""
     x, y = np.array(pairs, np.float64).T
-    with new_figure(width, 3.6) as figure:
+    with new_figure(HALF, 3.6) as figure:
         above, below = figure.subplots(2, sharex=True, height_ratios=[3, 2])
         ends = [min(x.min(), y.min()), max(x.max(), y.max())]
         above.plot(ends, ends, color=INK, linewidth=0.8, alpha=0.6)

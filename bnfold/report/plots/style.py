@@ -21,6 +21,9 @@ INK, BEFORE, AFTER, BOUND, BAD = "#7d8590", "#9a7fd1", "#2f81f7", "#3fb950", "#f
 COLOURS = {"ink": INK, "before": BEFORE, "after": AFTER, "bound": BOUND, "bad": BAD}
 """Every colour that a picture may use, by its meaning."""
 
+HALF, WHOLE = 4.6, 9.6
+"""Widths in inches: of one of two pictures side by side on a page, and of one across it."""
+
 SETTINGS: Any = {
     "font.family": "sans-serif",
     "font.size": 9.5,

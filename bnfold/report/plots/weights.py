@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnfold.report.plots.style import AFTER, BEFORE, name_ends, new_figure, quiet
+from bnfold.report.plots.style import AFTER, BEFORE, WHOLE, name_ends, new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,16 +22,14 @@ def ranges(
     after: Sequence[tuple[float, Sequence[float]]],
     *,
     layers: Sequence[str],
-    width: float = 9.6,
 ) -> Figure:
     """The largest absolute weight of every channel, layer by layer: all channels as a band, their median as a line.
 
     Args:
         before, after: the place of each layer along the axis, and the largest absolute weight of each of its channels.
         layers: names of the layers at the places 0, 1, 2 ...
-        width: inches.
     """
-    with new_figure(width, 3.2) as figure:
+    with new_figure(WHOLE, 3.2) as figure:
         axes = figure.subplots()
         for found, colour, name in ((before, BEFORE, "before"), (after, AFTER, "after")):
             _band(axes, found, colour, name)
