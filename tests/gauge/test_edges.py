@@ -1,0 +1,46 @@
+"""Side conditions at their edges: what just folds whole, and beside it what just does not."""
+
+import pytest
+
+from tests.gauge.contract import check
+from tests.networks import Net
+
+VALID = [0, 0, 0, 0]
+
+
+def scaled(net: Net, *shape: int) -> str:
+    """An input whose channels are scaled."""
+    return net.node("Mul", net.input(*shape), net.random.uniform(1.5, 3, (shape[1], 1, 1)), name="it")
+
+
+@pytest.mark.parametrize(("low", "kept"), [(0.0, []), (0.5, ["it"]), (-0.5, ["it"])])
+def test_a_clip_from_zero_without_an_end_is_a_relu(low, kept):
+    net = Net()
+    assert check(net, [net.conv(net.node("Clip", scaled(net, 1, 4, 3, 3), low), 2)]).kept == kept
+
+
+@pytest.mark.parametrize(("pads", "kept"), [([2, 2, 2, 2], []), ([2, 1, 2, 2], ["it"]), ([2, 2, 2, 1], ["it"])])
+def test_a_transposed_convolution_takes_a_shift_where_every_output_sees_the_whole_kernel(pads, kept):
+    net = Net()
+    x = net.node("Add", net.input(1, 4, 6, 6), net.random.normal(size=(4, 1, 1)), name="it")
+    assert check(net, [net.node("ConvTranspose", x, net.normal(4, 2, 3, 3), pads=pads)]).kept == kept
+
+
+def test_a_slice_along_channels_and_positions_at_once():
+    net = Net()
+    x = net.node("Slice", scaled(net, 1, 4, 4, 4), [1, 1], [4, 3], [1, 2])
+    assert check(net, [net.conv(x, 2, pads=VALID, kernel=1)]).kept == []
+
+
+@pytest.mark.parametrize("ends", [(1, 0), (0, 1), (2, 1)])
+def test_channels_reflected_at_one_end_or_both(ends):
+    net = Net()
+    x = net.node("Pad", scaled(net, 1, 4, 3, 3), [0, ends[0], 0, 0, 0, ends[1], 0, 0], mode="reflect")
+    assert check(net, [net.conv(x, 2)]).kept == []
+
+
+def test_batches_of_an_unknown_number_joined_with_known_ones():
+    """Both parts share their units, though the constant could have some of its own in every sample."""
+    net = Net(dynamic=True)
+    x = net.node("Concat", net.conv(net.input(2, 3, 4, 4), 4), net.random.normal(size=(2, 4, 4, 4)), axis=0)
+    assert check(net, [net.bn(x)]).kept == []
