@@ -19,7 +19,7 @@ def operator() -> dict[str, str]:
         "folds": code("tests/gauge/test_folds.py", "conv_average_pool_bn"),
         "stays": code("tests/gauge/reasons.py", "shift_in_counted_padding"),
         "remedy": lines("bnfold/gauge/advice.py", REMEDY),
-        "detector": code("tests/graph/detectors.py", "counted_padding"),
+        "detector": code("tests/graph/detectors/pooling.py", "counted_padding"),
         "deaf": code("tests/graph/test_mutations.py", "deaf"),
         "mutation": lines("tests/graph/test_mutations.py", MUTATION),
         "proof": code("bnfold/proof/rules/windows.py", "average_pool"),

@@ -6,8 +6,8 @@ from docs.make.excerpts import code, lines
 
 
 def test_definitions_are_whole_and_in_the_order_asked_for():
-    shown = code("tests/graph/detectors.py", "counted_padding", "VALID")
-    assert shown.startswith("```py\n@detector\ndef counted_padding(net):\n")
+    shown = code("tests/graph/detectors/parts.py", "detector", "VALID")
+    assert shown.startswith("```py\ndef detector(build: ")
     assert shown.endswith("\n\n\nVALID = [0, 0, 0, 0]\n```")
 
 
