@@ -24,7 +24,8 @@ from bnfold.proof.result import Proof, Unproved
 from bnfold.report.data import Counts, FoldReport, FoldResult
 from bnfold.sources.raw_images import RawImages
 from bnfold.verification import Accuracy, Algebra, Preprocess, Rounding, Settings, Tolerances, Verification
-from bnfold.verification.verdict import Allowed, Bounded, Change, Place, Weights
+from bnfold.verification.predictions import Change
+from bnfold.verification.verdict import Allowed, Bounded, Place, Weights
 from tests.cli.conftest import small_net
 
 ONE_SCREEN = 12

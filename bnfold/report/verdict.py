@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bnfold.report import proof
-from bnfold.verification.verdict import Accuracy, Algebra, Allowed, Rounding, Verification
+from bnfold.verification.predictions import Accuracy
+from bnfold.verification.verdict import Algebra, Allowed, Rounding, Verification
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from bnfold.verification.evaluator import Float64Error
     from bnfold.verification.images import Preprocess
     from bnfold.verification.inputs import InputSpec, resolve, specs_of
+    from bnfold.verification.predictions import Accuracy
     from bnfold.verification.reference import Reference
     from bnfold.verification.tolerance import Tolerances
-    from bnfold.verification.verdict import Accuracy, Algebra, Rounding, Verification, not_run
+    from bnfold.verification.verdict import Algebra, Rounding, Verification, not_run
     from bnfold.verification.verify import verify_files, verify_fold
 
 _HOMES = {
@@ -28,7 +29,8 @@ _HOMES = {
     "inputs": ("InputSpec", "resolve", "specs_of"),
     "reference": ("Reference",),
     "tolerance": ("Tolerances",),
-    "verdict": ("Accuracy", "Algebra", "Rounding", "Verification", "not_run"),
+    "predictions": ("Accuracy",),
+    "verdict": ("Algebra", "Rounding", "Verification", "not_run"),
     "verify": ("verify_files", "verify_fold"),
 }
 

@@ -10,7 +10,7 @@ from bnfold.verification.data import Data, portions
 from bnfold.verification.inputs import specs_of
 from bnfold.verification.output_metrics import Outputs, class_axis
 from bnfold.verification.precision import Array
-from bnfold.verification.verdict import Accuracy, Change
+from bnfold.verification.predictions import Accuracy, Change
 
 Run = Callable[[list[dict[str, Array]]], list[Outputs]]
 

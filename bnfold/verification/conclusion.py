@@ -11,12 +11,13 @@ from bnfold.verification.compared import allowances, compared, worst
 from bnfold.verification.evaluator import Float64Error
 from bnfold.verification.output_metrics import measure_outputs
 from bnfold.verification.own_type import Ahead
+from bnfold.verification.predictions import Accuracy
 from bnfold.verification.runtime import RuntimeRefusedError, run_file
 from bnfold.verification.sensitivity import Explained, Outputs
 from bnfold.verification.stored import model_type
 from bnfold.verification.subnormal import count_subnormals
 from bnfold.verification.trace import Site
-from bnfold.verification.verdict import Accuracy, Algebra, Bounded, Judgement, Rounding, Verification
+from bnfold.verification.verdict import Algebra, Bounded, Judgement, Rounding, Verification
 
 # Bounds of the check that remains where an operator has no float64 implementation.
 WEAK_BOUND = {"float16": 5e-2, "bfloat16": 4e-1, "float32": 1e-4, "float64": 1e-10}

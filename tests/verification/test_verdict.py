@@ -7,7 +7,8 @@ from math import inf, nan
 import pytest
 
 from bnfold.verification import Accuracy, Algebra, Rounding, Verification, not_run
-from bnfold.verification.verdict import Bounded, Change, Place, Weights
+from bnfold.verification.predictions import Change
+from bnfold.verification.verdict import Bounded, Place, Weights
 
 
 def test_json_has_no_infinite_numbers():
