@@ -73,6 +73,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", bnfold.__all__)
 def test_examples(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name == "load":
+        pytest.importorskip("torch")
     monkeypatch.chdir(folder)
     documented = getattr(bnfold, name)
     (examples,) = doctest.DocTestFinder(recurse=False).find(documented, name, globs={"bnfold": bnfold})
