@@ -46,9 +46,22 @@ def test_large_models_get_a_data_file(model: tuple[Path, int], name: str, tmp_pa
 def test_failures_are_points(model: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(programs.SCRIPTS, "onnxsim", "raise ValueError('too large')")
     monkeypatch.setitem(programs.SCRIPTS, "onnxslim", "pass")
-    found = runner.measured(*model, ["onnxsim", "onnxslim"], 2, Limits())
-    assert found["onnxsim"] == {"runs": [], "fails": "refused", "why": "ValueError: too large"}
-    assert found["onnxslim"]["why"] == "no file and no error"
+    point: dict[str, Any] = {"bytes": model[1], "programs": {}}
+    lines = list(runner.measured(model[0], point, ["onnxsim", "onnxslim"], 2, Limits()))
+    assert len(lines) == 2
+    assert point["programs"]["onnxsim"] == {"runs": [], "fails": "refused", "why": "ValueError: too large"}
+    assert point["programs"]["onnxslim"]["why"] == "no file and no error"
+
+
+def test_only_missing_runs_are_added(model: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "once", lambda _model, _size, _name, _limits, found: found["runs"].append("new"))
+    point = {"bytes": 1, "programs": {"a": {"runs": ["old"]}, "b": {"runs": [], "fails": "crash"}}}
+    list(runner.measured(model[0], point, ["a", "b", "c"], 2, Limits()))
+    assert {name: found["runs"] for name, found in point["programs"].items()} == {
+        "a": ["old", "new"],
+        "b": [],
+        "c": ["new", "new"],
+    }
 
 
 def test_layers_follow_from_the_size(model: tuple[Path, int]) -> None:

@@ -1,7 +1,7 @@
 """Time and memory of every tool by size of the model: `python -m benchmarks.rivals.growth [--megabytes N ...]`.
 
 It needs the environment that `make bench` makes, three times the largest size in memory and five times on disk. The
-record is written after every tool, so that a run can be ended and continued with --missing; docs/rivals-growth.md and
+record is written after every run, so that a run can be ended and continued with --missing; docs/rivals-growth.md and
 its picture are written from it.
 """
 
@@ -11,6 +11,7 @@ import argparse
 import json
 import random
 import shutil
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,31 +47,38 @@ def main() -> None:
     data |= {"limits": {"processor": options.seconds, "gigabytes": options.gigabytes}}
     for megabytes in options.megabytes:
         point = data["points"].setdefault(str(megabytes), {"programs": {}})
-        wanted = [name for name in options.tools if not (options.missing and name in point["programs"])]
+        wanted = [name for name in options.tools if not (options.missing and done(point, name, options.rounds))]
         if not wanted:
             continue
+        if not options.missing:
+            point["programs"] = {name: found for name, found in point["programs"].items() if name not in wanted}
         try:
             model, point["bytes"] = written(options.folder, megabytes)
             point["normalizations"] = normalizations(model)
-            for name, found in measured(model, point["bytes"], wanted, options.rounds, limits).items():
-                point["programs"][name] = found
-            data |= {"environment": environment().to_json(), "versions": {name: version(name) for name in PACKAGES}}
-            RESULTS.write_text(json.dumps(data, indent=1) + "\n")
+            for line in measured(model, point, wanted, options.rounds, limits):
+                data |= {"environment": environment().to_json(), "versions": {name: version(name) for name in PACKAGES}}
+                RESULTS.write_text(json.dumps(data, indent=1) + "\n")
+                print(line, flush=True)
         finally:
             shutil.rmtree(options.folder, ignore_errors=True)
     write_page(data, DOCS / "rivals-growth.md")
     draw(data, DOCS / "images" / "rivals_growth.svg")
 
 
-def measured(model: Path, size: int, names: list[str], rounds: int, limits: Limits) -> dict[str, dict[str, Any]]:
-    """Runs of every program in random order, or why it fails; one that failed once is not tried again."""
-    found: dict[str, dict[str, Any]] = {name: {"runs": []} for name in names}
+def done(point: dict[str, Any], name: str, rounds: int) -> bool:
+    """Whether a program needs no further run at this size; one that failed once is not tried again."""
+    found = point["programs"].get(name, {"runs": []})
+    return "fails" in found or len(found["runs"]) >= rounds
+
+
+def measured(model: Path, point: dict[str, Any], names: list[str], rounds: int, limits: Limits) -> Iterator[str]:
+    """Add runs of every program to the record in random order, so many rounds; a line after each."""
     for _ in range(rounds):
         for name in random.sample(names, len(names)):
-            if "fails" not in found[name]:
-                once(model, size, name, limits, found[name])
-                print(f"{size / 1e6:.0f} MB", name, found[name], flush=True)
-    return found
+            if not done(point, name, rounds):
+                found = point["programs"].setdefault(name, {"runs": []})
+                once(model, point["bytes"], name, limits, found)
+                yield f"{point['bytes'] / 1e6:.0f} MB {name}: {found}"
 
 
 def once(model: Path, size: int, name: str, limits: Limits, found: dict[str, Any]) -> None:
