@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--tools", nargs="*", default=list(NAMES), choices=NAMES, metavar="TOOL")
     parser.add_argument("--rounds", type=int, default=3, help="how often each runs, in random order")
     parser.add_argument("--seconds", type=float, default=900, help="of processor time that a tool may take")
-    parser.add_argument("--gigabytes", type=float, default=12, help="of memory that a tool may take")
+    parser.add_argument("--gigabytes", type=float, default=16, help="of memory that a tool may take")
     parser.add_argument("--folder", type=Path, default=Path("build/growth"), help="where models are written")
     parser.add_argument("--missing", action="store_true", help="only what has no record yet")
     options = parser.parse_args()

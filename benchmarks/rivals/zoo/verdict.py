@@ -59,7 +59,7 @@ def _original(path: Path, feeds: Feeds) -> tuple[dict[str, Any], list[np.ndarray
         expected = truth(path, feeds)
         return {**judged(path, feeds, expected), **left(path)}, expected
     except Exception as error:
-        return f"the network itself does not run: {_line(error)}"
+        return f"the network itself does not run: {_line(error, path)}"
 
 
 def _compared(source: Path, written: Path, feeds: Feeds, expected: list[np.ndarray], by_name: bool) -> dict[str, Any]:
@@ -69,13 +69,14 @@ def _compared(source: Path, written: Path, feeds: Feeds, expected: list[np.ndarr
     try:
         found = judged(written, feeds, expected) | left(written)
     except onnx.checker.ValidationError as error:
-        return {"status": "wrong", "why": f"invalid model: {_line(error)}"}
+        return {"status": "wrong", "why": f"invalid model: {_line(error, written)}"}
     except Exception as error:
-        return {"status": "wrong", "why": f"does not run: {_line(error)}"}
+        return {"status": "wrong", "why": f"does not run: {_line(error, written)}"}
     if found.pop("wrong"):
         return {"status": "wrong", "why": f"values: relative error {found['error_float64']:.1e}", **found}
     return {"status": "same", **found}
 
 
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+def _line(error: BaseException, path: Path) -> str:
+    """The message without the folder of the file, which is another one every time."""
+    return " ".join(str(error).split()).replace(f"{path.parent}/", "")[:300] or type(error).__name__
