@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.conformance.apart import apart
 from benchmarks.rivals.growth.chart import draw
 from benchmarks.rivals.growth.models import normalizations, pickled, written
 from benchmarks.rivals.growth.page import write_page
@@ -89,8 +90,8 @@ def once(model: Path, size: int, name: str, limits: Limits, found: dict[str, Any
     source = model
     if name == FX:
         source = model.with_suffix(".pt")
-        if not source.exists():
-            pickled(model, source)
+        if not source.exists():  # in a child, so that this process does not keep the memory that others are short of
+            apart(pickled, model, source, seconds=3600)
     try:
         found["runs"].append(run(command(name, source, target, size), limits).to_json())
         if not target.exists():
