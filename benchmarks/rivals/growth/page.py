@@ -51,7 +51,7 @@ def write_page(data: Entry, path: Path) -> None:
         "",
         "## Processor seconds",
         "",
-        "Median of the runs. They depend less on other programs than the clock does, but not nothing.",
+        f"{_rounds(points)} They depend less on other programs than the clock does, but not nothing.",
         "",
         *_table(points, lambda runs: f"{median(run['processor'] for run in runs):.1f}"),
         "",
@@ -76,6 +76,11 @@ def _table(points: dict[str, Entry], cell: Callable[[list[Entry]], str]) -> list
         cells = ["-" if each is None else "fails" if "fails" in each else cell(each["runs"]) for each in found]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
+
+
+def _rounds(points: dict[str, Entry]) -> str:
+    most = max(len(found["runs"]) for point in points.values() for found in point["programs"].values())
+    return f"Medians of {most} runs." if most > 1 else "One run each."
 
 
 def _failures(points: dict[str, Entry]) -> list[str]:
