@@ -76,6 +76,7 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
     prepared = load(path, freeze_inputs=how.freeze_inputs)
     inlined = prepare(prepared)
     layout = layout_operators(prepared)
+    given = {value.name for node in prepared.graph.all_nodes() for value in node.outputs}
     views = clean_layout(prepared) if how.merge else {}
     facts = read_facts(prepared)
 
@@ -97,7 +98,7 @@ def fold_file(path: Path, how: How, store: Callable[[ir.Model], None], withdrawn
     written = {value.name for node in folded.graph.all_nodes() for value in node.outputs}
     written |= {value.name for value in folded.graph.inputs}
     left = {name: holder for name, holder in stored.items() if holder in written}
-    certificate = issue(facts.network, plan, left, frozen, views)
+    certificate = issue(facts.network, plan, left, frozen, views, given)
     return Folded(
         facts, with_merges(plan, merging), folded, inlined, certificate, _removed(layout, folded) if how.merge else {}
     )

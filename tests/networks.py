@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,6 +126,10 @@ class Net:
     def linear(self, x: str, features: int, **more: Any) -> str:
         """A Gemm."""
         return self.node("Gemm", x, self.normal(self.shape(x)[-1], features), self.random.normal(size=features), **more)
+
+    def operators(self) -> Counter[str]:
+        """How many nodes of each kind there are."""
+        return Counter(node.op_type for node in self.nodes)
 
     def model(self, *outputs: str) -> onnx.ModelProto:
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(self.dtype))

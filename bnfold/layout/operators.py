@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from bnfold.graph.shapes import UNKNOWN, Known
 from bnfold.graph.tensors import constant_tensor
-from bnfold.layout.view import Perm, inverse
+from bnfold.layout.regroup import regrouped
+from bnfold.layout.view import Perm, inverse, perm_of
+from bnfold.network import Dim
 
 Shapes = Mapping[str, Known]
 Change = Callable[[NDArray[Any]], NDArray[Any]]
@@ -30,13 +32,15 @@ class Rewritten:
         moved: indices of the variable inputs that come in that layout.
         constants: by input index how a constant input changes.
         attributes: those that change.
-        same: whether the output is what it was; otherwise it comes in that layout too.
+        same: whether the output is what it was; otherwise it comes in a layout too.
+        result: the layout of the output, where it is not that of the inputs.
     """
 
     moved: tuple[int, ...] = (0,)
     constants: Mapping[int, Change] = field(default_factory=dict)
     attributes: Mapping[str, ir.Attr] = field(default_factory=dict)
     same: bool = False
+    result: Perm | None = None
 
 
 def rewritten(node: ir.Node, perm: Perm, opset: int, known: Shapes) -> Rewritten | None:
@@ -49,6 +53,23 @@ def rewritten(node: ir.Node, perm: Perm, opset: int, known: Shapes) -> Rewritten
     if any(attribute.is_ref() for attribute in node.attributes.values()):
         return None
     return rewrite(node, perm, known)
+
+
+def entered(node: ir.Node, perm: Perm, known: Shapes) -> Perm | None:
+    """The layout of the inputs of a node whose output comes in the layout `perm`; None if there is none."""
+    if node.op_type != "Reshape":
+        return perm
+    found = regrouped(_shape(node.outputs[0], known), _shape(node.inputs[0], known), perm)
+    return None if found is None else inverse(found)
+
+
+def _transpose(node: ir.Node, perm: Perm, known: Shapes) -> Rewritten | None:
+    """It moves the same axes as before, wherever they are now."""
+    moved = perm_of(node)
+    if moved is None or len(moved) != len(perm):
+        return None
+    axes = [perm[moved[axis]] for axis in inverse(perm)]
+    return Rewritten(attributes={"perm": ir.AttrInt64s("perm", axes)})
 
 
 def _unary(node: ir.Node, perm: Perm, known: Shapes) -> Rewritten | None:
@@ -147,18 +168,28 @@ def _axes(node: ir.Node, known: Shapes) -> Sequence[int] | None:
 
 
 def _reshape(node: ir.Node, perm: Perm, known: Shapes) -> Rewritten | None:
-    """A Reshape or Flatten reads elements in order; that stays if only extents of 1 change places."""
-    shape = known.get(node.inputs[0].name or "", UNKNOWN).shape if node.inputs[0] is not None else None
+    """A Reshape or Flatten reads elements in order; that stays if only extents of 1 change places.
+
+    A Reshape that splits axes or joins them, as a channel shuffle does, does so wherever these axes are.
+    """
+    shape = _shape(node.inputs[0], known)
     if shape is None or len(shape) != len(perm):
         return None
     order = [perm[axis] for axis, extent in enumerate(shape) if extent != 1]
-    if order != sorted(order):
-        return None
     if node.op_type == "Flatten":
-        axis = node.attributes.get_int("axis", 1)
-        return Rewritten(same=True) if axis == 1 and perm[0] == 0 else None
+        ends = order == sorted(order) and node.attributes.get_int("axis", 1) == 1 and perm[0] == 0
+        return Rewritten(same=True) if ends else None
     target = constant_tensor(node.inputs[1])
-    return Rewritten(same=True) if target is not None and (target.numpy() != 0).all() else None
+    if target is None or not (target.numpy() != 0).all():
+        return None
+    if order == sorted(order):
+        return Rewritten(same=True)
+    axes = regrouped(shape, _shape(node.outputs[0], known), perm)
+    return None if axes is None else Rewritten(constants={1: lambda t: t[list(axes)]}, result=inverse(axes))
+
+
+def _shape(value: ir.Value | None, known: Shapes) -> Sequence[Dim] | None:
+    return None if value is None else known.get(value.name or "", UNKNOWN).shape
 
 
 def _rank(value: ir.Value | None, known: Shapes) -> int | None:
@@ -186,4 +217,5 @@ TABLE: Mapping[str, Callable[[ir.Node, Perm, Shapes], Rewritten | None]] = {
     **dict.fromkeys(("ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceL2", "Squeeze"), _reduce),
     "Reshape": _reshape,
     "Flatten": _reshape,
+    "Transpose": _transpose,
 }

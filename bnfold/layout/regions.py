@@ -15,15 +15,17 @@ import onnx_ir as ir
 
 from bnfold.graph.shapes import UNKNOWN, Known
 from bnfold.graph.tensors import constant_tensor, exact_of, set_exact, take_over
-from bnfold.layout.operators import Change, Rewritten, rewritten
+from bnfold.layout.operators import Change, Rewritten, entered, rewritten
 from bnfold.layout.view import Perm, Views, inverse, perm_of
 from bnfold.network import Computed
 
 
 @dataclass(frozen=True)
 class _Region:
-    perm: Perm
+    """Nodes and their other forms, and the layout that every tensor has which they read or write in one."""
+
     forms: Mapping[ir.Node, Rewritten]
+    layouts: Mapping[ir.Value, Perm]
 
     def sources(self) -> list[ir.Value]:
         """What the region reads in its layout and does not compute itself."""
@@ -39,9 +41,10 @@ class _Region:
         """Who reads a tensor outside the region."""
         return [node for node in dict.fromkeys(value.consumers()) if node not in self.forms]
 
-    def undone_by(self, node: ir.Node) -> bool:
-        """Whether a reader is a Transpose that the changed region needs no more."""
-        return perm_of(node) == inverse(self.perm)
+    def undoes(self, node: ir.Node) -> bool:
+        """Whether a reader of a result is a Transpose that the changed region needs no more."""
+        value = node.inputs[0]
+        return value in self.layouts and perm_of(node) == inverse(self.layouts[value])
 
 
 def change_layouts(model: ir.Model, known: dict[str, Known], views: Views) -> bool:
@@ -62,18 +65,29 @@ def change_layouts(model: ir.Model, known: dict[str, Known], views: Views) -> bo
 def _grown(graph: ir.Graph, start: ir.Node, perm: Perm, opset: int, known: Mapping[str, Known]) -> _Region:
     """The largest region around a node that reads a tensor in the layout."""
     forms: dict[ir.Node, Rewritten] = {}
-    waiting = [(start, True)]
+    layouts: dict[ir.Value, Perm] = {}
+    waiting = [(start, perm, True)]
     while waiting:
-        node, reads = waiting.pop()
-        form = rewritten(node, perm, opset, known) if node.graph is graph and node not in forms else None
-        if form is None or (form.same and not reads):
+        node, layout, reads = waiting.pop()
+        outside = node in forms or node.graph is not graph
+        if outside or (node.op_type == "Transpose" and len(layout) == len(perm)):  # it ends the region
+            continue
+        entry = layout if reads else entered(node, layout, known)
+        form = None if entry is None else rewritten(node, entry, opset, known)
+        if entry is None or form is None or (form.same and not reads):
+            continue
+        end = form.result or entry
+        read = [value for index in form.moved if (value := node.inputs[index]) is not None]
+        made = [] if form.same else [value for value in node.outputs if value.name]
+        claimed = {**dict.fromkeys(read, entry), **dict.fromkeys(made, end)}
+        agrees = all(layouts.get(value, theirs) == theirs for value, theirs in claimed.items())
+        if not (agrees and (reads or end == layout)):
             continue
         forms[node] = form
-        producers = [value.producer() for index in form.moved if (value := node.inputs[index]) is not None]
-        waiting += [(producer, False) for producer in producers if producer is not None]
-        if not form.same:
-            waiting += [(reader, True) for value in node.outputs for reader in value.consumers()]
-    return _Region(perm, {node: forms[node] for node in graph if node in forms})
+        layouts.update(claimed)
+        waiting += [(producer, entry, False) for value in read if (producer := value.producer()) is not None]
+        waiting += [(reader, end, True) for value in made for reader in value.consumers()]
+    return _Region({node: forms[node] for node in graph if node in forms}, layouts)
 
 
 def _gains(region: _Region, known: Mapping[str, Known]) -> bool:
@@ -87,16 +101,16 @@ def _gains(region: _Region, known: Mapping[str, Known]) -> bool:
         elements += sign * math.prod(extent for extent in shape if isinstance(extent, int))
 
     for value in region.sources():
-        if perm_of(value.producer()) != region.perm:
+        if perm_of(value.producer()) != region.layouts[value]:
             count(value, 1)
         elif not region.readers(value) and not value.is_graph_output():
             count(value, -1)
     for value in region.results():
         readers = region.readers(value)
         for node in readers:
-            if region.undone_by(node):
+            if region.undoes(node):
                 count(node.outputs[0], -1)
-        if value.is_graph_output() or not all(region.undone_by(node) for node in readers):
+        if value.is_graph_output() or not all(region.undoes(node) for node in readers):
             count(value, 1)
     return nodes < 0 and elements <= 0
 
@@ -125,33 +139,33 @@ class _Editor:
             producer = value.producer()
             unused = not value.uses() and not value.is_graph_output()
             if producer is not None and producer.inputs[0] is sources[value] and unused and value.name:
-                self._views.gone(value.name, sources[value].name or "", region.perm)
+                self._views.gone(value.name, sources[value].name or "", region.layouts[value])
                 self._graph.remove(producer, safe=True)
 
     def _source(self, value: ir.Value, region: _Region) -> ir.Value:
         """The tensor in the region's layout."""
-        producer = value.producer()
-        if producer is not None and perm_of(producer) == region.perm:
+        producer, perm = value.producer(), region.layouts[value]
+        if producer is not None and perm_of(producer) == perm:
             source = producer.inputs[0]
             assert source is not None
             return source
-        made = self._transpose(value, inverse(region.perm), f"{value.name}.transposed")
+        made = self._transpose(value, inverse(perm), f"{value.name}.transposed")
         first = next(node for node in region.forms if value in node.inputs)
         self._graph.insert_before(first, made)
         return made.outputs[0]
 
     def _result(self, value: ir.Value, region: _Region) -> None:
         """A tensor that comes in another layout now takes the name of one that was this; others get it as it was."""
-        old, readers = value.name, region.readers(value)
+        old, readers, perm = value.name, region.readers(value), region.layouts[value]
         assert old is not None
-        undone = [node for node in readers if region.undone_by(node)]
+        undone = [node for node in readers if region.undoes(node)]
         named = next((node.outputs[0] for node in undone if node.outputs[0].is_graph_output()), None)
         named = named or (undone[0].outputs[0] if undone else None)
         before = self._known.get(old, UNKNOWN)
-        shape = None if before.shape is None else tuple(before.shape[axis] for axis in inverse(region.perm))
+        shape = None if before.shape is None else tuple(before.shape[axis] for axis in inverse(perm))
         others = [node for node in readers if node not in undone]
         if others or value.is_graph_output():
-            self._copy(value, old, others, region)
+            self._copy(value, old, others, perm)
         if named is None:
             value.name = self._free(f"{old}.transposed")
             value.shape = None if shape is None or value.type is None else ir.Shape(shape)
@@ -160,7 +174,7 @@ class _Editor:
         assert value.name is not None
         self._known[value.name] = Known(shape, before.dtype)
         if not (others or any(old == output.name for output in self._graph.outputs)):
-            self._views.gone(old, value.name, region.perm)
+            self._views.gone(old, value.name, perm)
         for node in undone:
             self._undo(node, value)
 
@@ -180,11 +194,11 @@ class _Editor:
             result.replace_all_uses_with(value, replace_graph_outputs=True)
         self._graph.remove(node, safe=True)
 
-    def _copy(self, value: ir.Value, name: str, readers: list[ir.Node], region: _Region) -> None:
+    def _copy(self, value: ir.Value, name: str, readers: list[ir.Node], perm: Perm) -> None:
         """Give readers outside the region, and the caller, the tensor as it was."""
         producer = value.producer()
         assert producer is not None
-        made = self._transpose(value, region.perm, None)
+        made = self._transpose(value, perm, None)
         copy = made.outputs[0]
         copy.shape, copy.type, copy.doc_string = value.shape, value.type, value.doc_string
         copy.metadata_props.update(value.metadata_props)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,7 @@ def issue(
     stored: Mapping[str, str],
     frozen_inputs: Iterable[str] = (),
     views: Mapping[str, View] | None = None,
+    tensors: Container[str | None] | None = None,
 ) -> Certificate:
     """The claims that a fold makes.
 
@@ -28,6 +29,7 @@ def issue(
         stored: which tensor of the folded model holds each of the model before.
         frozen_inputs: inputs that were taken for constants.
         views: where tensors of the file are found that its layout lost before facts were read.
+        tensors: those of the file, if its layout was changed, for there is nothing to say about others; None for all.
     """
     inside = plan.inside
     original = Unit(np.ones(()), np.zeros(()))
@@ -45,4 +47,5 @@ def issue(
         claim = claims.get(view.tensor, same)
         if claim.stored or view.perm is not None:
             claims[name] = replace(claim, perm=view.perm)
-    return Certificate(claims, tuple(frozen_inputs))
+    said = {name: claim for name, claim in claims.items() if tensors is None or name in tensors}
+    return Certificate(said, tuple(frozen_inputs))

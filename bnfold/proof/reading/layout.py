@@ -8,7 +8,7 @@ back as it was before its shape changed counts as an Identity.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from bnfold.proof.reading import movement
 from bnfold.proof.reading.network import Network
 from bnfold.proof.reading.node import Node, reads
 from bnfold.proof.reading.order import returned
+from bnfold.proof.reading.shapes import Shape
 
 Perm = tuple[int, ...]
 
@@ -158,16 +159,67 @@ def _reduce(network: Network, constants: dict[str, Array], node: Node, perms: Ma
 
 
 def _reshape(network: Network, constants: dict[str, Array], node: Node, perms: Mapping[str, Perm]) -> Node:
-    """It reads elements in order, which stays if only extents of 1 change places."""
+    """It reads elements in order, which stays if only extents of 1 change places; see `_regrouped` for more."""
     x, y = node.inputs[0], node.outputs[0]
-    shape, perm = movement.shape_of(network, x), perms[x]
+    shape = movement.shape_of(network, x)
+    perm = perms.get(x, tuple(range(len(shape))))
     order = [perm[axis] for axis, extent in enumerate(shape) if extent != 1]
-    demand(order == sorted(order) and y not in perms, "it reads elements in another order")
     if node.op == "Flatten":
+        demand(order == sorted(order) and y not in perms, "it reads elements in another order")
         demand(int(node.attributes.get("axis", 1)) == 1 and perm[0] == 0, "it joins other axes")
-    else:
-        demand(bool((network.constants[node.inputs[1]] != 0).all()), "it copies an extent")
-    return node
+        return node
+    target = network.constants[node.inputs[1]].reshape(-1)
+    demand(bool((target != 0).all()), "it copies an extent")
+    if order == sorted(order) and y not in perms:
+        return node
+    after = movement.shape_of(network, y)
+    last = perms.get(y, tuple(range(len(after))))
+    axes = [axis for block in _regrouped(shape, after, perm) for axis in block]
+    demand(axes == list(_inverse(last)), "it reads elements in another order")
+    return replace(node, inputs=(x, _add(constants, node.inputs[1], last, target[axes])))
+
+
+def _regrouped(x: Shape, y: Shape, first: Perm) -> list[list[int]]:
+    """The axes of y, block by block as they lie where a Reshape from x to y reads a permuted tensor.
+
+    A block is a run of axes of x and one of y with the same number of elements in it. Where every block of x lies side
+    by side and in order, so that the permuted tensor is blocks in another order, a Reshape of it makes these blocks.
+    """
+    placed = []
+    for before, after in _blocks(x, y):
+        places = [first[axis] for axis in before]
+        demand(places == list(range(places[0], places[0] + len(places))), "it joins axes that lie apart")
+        placed.append((places[0], after))
+    return [axes for _, axes in sorted(placed)]
+
+
+def _blocks(x: Shape, y: Shape) -> Iterator[tuple[list[int], list[int]]]:
+    """Known extents in the shortest blocks; unknown ones each for itself, all but one known to be equal."""
+    unknown = [[axis for axis, extent in enumerate(shape) if not isinstance(extent, int)] for shape in (x, y)]
+    demand(len(unknown[0]) == len(unknown[1]), "it rearranges what is not known")
+    pairs = list(zip(*unknown, strict=True))
+    demand(
+        sum(x[a] is not None and x[a] == y[b] for a, b in pairs) >= len(pairs) - 1, "it rearranges what is not known"
+    )
+    starts = 0, 0
+    for ends in (*pairs, (len(x), len(y))):
+        runs = [list(range(start, end)) for start, end in zip(starts, ends, strict=True)]
+        sizes = [
+            np.cumprod([shape[axis] for axis in run], dtype=np.int64) for shape, run in zip((x, y), runs, strict=True)
+        ]
+        cuts = np.intersect1d(*sizes)
+        same = not any(runs) or (all(runs) and sizes[0][-1] == sizes[1][-1] > 0)
+        demand(bool(same), "its extents do not agree")
+        groups = [np.searchsorted(cuts, size) for size in sizes]
+        for number in range(len(cuts)):
+            before, after = (
+                [axis for axis, group in zip(run, groups[side], strict=True) if group == number]
+                for side, run in enumerate(runs)
+            )
+            yield before, after
+        if ends != (len(x), len(y)):
+            yield [ends[0]], [ends[1]]
+        starts = ends[0] + 1, ends[1] + 1
 
 
 def _add(constants: dict[str, Array], name: str, perm: Sequence[int], value: Array) -> str:
