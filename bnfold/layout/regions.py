@@ -44,7 +44,8 @@ class _Region:
     def undoes(self, node: ir.Node) -> bool:
         """Whether a reader of a result is a Transpose that the changed region needs no more."""
         value = node.inputs[0]
-        return value in self.layouts and perm_of(node) == inverse(self.layouts[value])
+        layout = None if value is None else self.layouts.get(value)
+        return layout is not None and perm_of(node) == inverse(layout)
 
 
 def change_layouts(model: ir.Model, known: dict[str, Known], views: Views) -> bool:

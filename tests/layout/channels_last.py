@@ -56,11 +56,11 @@ class Builder:
 
     def shuffle(self, x: str, groups: int) -> str:
         """A channel shuffle: the channels of all groups in turn."""
-        batch, *spatial = self.net.shape(x)[0], *(self.net.shape(x)[1:3] if self.last else self.net.shape(x)[2:])
+        spatial = list(self.net.shape(x)[1:3] if self.last else self.net.shape(x)[2:])
         channels = self.channels(x)
         split, joined = [groups, channels // groups], [channels]
         places = [spatial, split] if self.last else [split, spatial]
-        turned = self.net.node("Reshape", x, [batch, *places[0], *places[1]])
+        turned = self.net.node("Reshape", x, [-1, *places[0], *places[1]])
         turned = self.net.node("Transpose", turned, perm=[0, 1, 2, 4, 3] if self.last else [0, 2, 1, 3, 4])
         return self.net.node("Reshape", turned, [-1, *spatial, *joined] if self.last else [-1, *joined, *spatial])
 

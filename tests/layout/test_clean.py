@@ -8,11 +8,14 @@ import onnx
 import onnx_ir as ir
 import pytest
 
+from bnfold.folding import How, compute_constants, fold_file
 from bnfold.graph.prepare import prepare
 from bnfold.layout import operators
 from bnfold.layout.clean import clean_layout
 from bnfold.layout.view import View, Views
 from bnfold.pipeline import fold
+from bnfold.proof.checker import check
+from bnfold.proof.reading.network import Network
 from bnfold.verification.reference import Reference
 from tests.gauge.contract import runtime
 from tests.layout.channels_last import TO_FIRST, TO_LAST, Builder
@@ -162,6 +165,48 @@ def test_random_networks(seed):
     outputs = [tensors[-1], *{tensors[i] for i in random.integers(1, len(tensors) - 1, 2)} - {tensors[-1]}]
     before = sum(node.op_type == "Transpose" for node in b.net.nodes)
     assert cleaned(b.net, *outputs).ops["Transpose"] <= before
+
+
+STEPS = ("conv", "depthwise", "bias", "scale", "bn", "relu", "add", "shuffle", "gate", "swap", "slopes")
+
+
+def random_steps(b: Builder, seed: int) -> str:
+    """The same network in either form; no shuffle reads another, which would only undo it or make one of both."""
+    random = np.random.default_rng(seed)
+    tensors, steps = [b.conv(b.input(3), 6)], ["conv"]
+    for _ in range(random.integers(4, 11)):
+        at = len(tensors) - 1 if random.random() < 0.75 else int(random.integers(len(tensors)))
+        x, step = tensors[at], random.choice([name for name in STEPS if name != "shuffle" or steps[at] != "shuffle"])
+        if step == "conv":
+            y = b.conv(x, 6, kernel=int(random.choice([1, 3])), group=int(random.choice([1, 2, 3])))
+        elif step == "depthwise":
+            y = b.conv(x, 6, group=6)
+        elif step == "add":
+            y = b.net.node("Add", x, tensors[random.integers(len(tensors))])
+        elif step == "shuffle":
+            y = b.shuffle(x, int(random.choice([2, 3])))
+        elif step == "swap":
+            y = b.concat(*reversed(b.halves(x)))
+        elif step == "slopes":
+            y = b.net.node("PRelu", x, b.along(b.net.random.uniform(0.1, 0.5, 6)))
+        else:
+            y = b.net.relu(x) if step == "relu" else getattr(b, step)(x)
+        tensors.append(y)
+        steps.append(step)
+    return b.head(tensors[-1])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_networks_fold_as_their_native_forms(seed, tmp_path):
+    found = []
+    for last in (True, False):
+        b = Builder(last=last, net=Net(seed=seed, dynamic=bool(seed % 2)))
+        original = b.net.model(random_steps(b, seed))
+        onnx.save(original, tmp_path / "model.onnx")
+        result = fold_file(tmp_path / "model.onnx", How(), compute_constants)
+        assert check(Network(original), Network(ir.to_proto(result.model)), result.certificate).unproved == ()
+        found.append(Counter(node.op_type for node in result.model.graph))
+    assert found[0] == found[1]
 
 
 def test_an_output_in_the_middle_keeps_its_name_and_layout():

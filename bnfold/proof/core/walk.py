@@ -113,8 +113,12 @@ class Walk:
     def _prove(self, node: Node, tensor: str, stored: str, units: Units) -> None:
         """Raise `UnprovedError` unless the claim follows in one of the four ways, or for every turn of a subgraph."""
         steps, twins = list(chain(self._original, tensor)), list(chain(self._folded, stored))
-        if self._by_affine(steps, twins, units) or self._by_layer(tensor, steps[-1], twins, units):
-            return
+        open_ = None
+        try:
+            if self._by_affine(steps, twins, units) or self._by_layer(tensor, steps[-1], twins, units):
+                return
+        except UnprovedError as error:
+            open_ = error
         demand(stored in self._folded.writer, f"{stored} is an input")
         twin = self._folded.writer[stored][0]
         pair = Pair(self._original, self._folded, tensor, stored, node, twin, units, self._units)
@@ -122,7 +126,7 @@ class Walk:
             follows(pair)
         except UnprovedError as error:
             if not self._by_clamp(tensor, stored, units) and not self._by_subgraphs(pair):
-                raise error
+                raise (open_ or error) from None
 
     def _by_affine(self, steps: list[tuple[str, Affine]], twins: list[tuple[str, Affine]], units: Units) -> bool:
         """Whether both tensors are affine functions of an earlier pair; if so, the functions must agree."""

@@ -8,8 +8,11 @@ back as it was before its shape changed counts as an Identity.
 from __future__ import annotations
 
 import copy
+import operator
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -204,13 +207,11 @@ def _blocks(x: Shape, y: Shape) -> Iterator[tuple[list[int], list[int]]]:
     starts = 0, 0
     for ends in (*pairs, (len(x), len(y))):
         runs = [list(range(start, end)) for start, end in zip(starts, ends, strict=True)]
-        sizes = [
-            np.cumprod([shape[axis] for axis in run], dtype=np.int64) for shape, run in zip((x, y), runs, strict=True)
-        ]
-        cuts = np.intersect1d(*sizes)
+        sizes = [_products(shape, run) for shape, run in zip((x, y), runs, strict=True)]
+        cuts = sorted({*sizes[0]} & {*sizes[1]})
         same = not any(runs) or (all(runs) and sizes[0][-1] == sizes[1][-1] > 0)
-        demand(bool(same), "its extents do not agree")
-        groups = [np.searchsorted(cuts, size) for size in sizes]
+        demand(same, "its extents do not agree")
+        groups = [[bisect_left(cuts, size) for size in each] for each in sizes]
         for number in range(len(cuts)):
             before, after = (
                 [axis for axis, group in zip(run, groups[side], strict=True) if group == number]
@@ -220,6 +221,11 @@ def _blocks(x: Shape, y: Shape) -> Iterator[tuple[list[int], list[int]]]:
         if ends != (len(x), len(y)):
             yield [ends[0]], [ends[1]]
         starts = ends[0] + 1, ends[1] + 1
+
+
+def _products(shape: Shape, axes: Sequence[int]) -> list[int]:
+    """How many elements lie along the first of these axes, the first two, and so on; all are known."""
+    return list(accumulate((extent for axis in axes if isinstance(extent := shape[axis], int)), operator.mul))
 
 
 def _add(constants: dict[str, Array], name: str, perm: Sequence[int], value: Array) -> str:
