@@ -19,6 +19,8 @@ from bnfold.errors import BnfoldError
 from bnfold.network import Computed, Node, Tensor, spread
 from bnfold.plan import Plan, Unit
 
+_EPS = 64 * float(np.finfo(np.float64).eps)
+
 
 class OutOfRangeError(BnfoldError):
     """A rewritten constant of `node` does not fit the stored type."""
@@ -243,6 +245,8 @@ def _affine(node: Node, plan: Plan) -> Mapping[int, Computed]:
     elif node.op == "Sub":
         constant = shift if index == 1 else -shift
     else:
+        factor = y.gain * x.scale  # 1 up to rounding where a constant along another axis stays as it is
+        scale = affine.scale * np.where(np.abs(factor - 1) <= _EPS, 1.0, factor)
         constant = scale if node.op == "Mul" else 1 / scale
     rank, constant = len(_shape(node, 1 - index)), compressed(constant)
     while constant.ndim > rank and constant.shape[0] == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 PER_CHANNEL = "the constant has one element, or one per channel of any single axis, and keeps the shape of its operand"
+PASSING = f"{PER_CHANNEL}; along another axis than the units it stays and lets a scale pass"
 MOVED = "sizes and indices along the channels must be known"
 RESIZED = (
     "not along the channels, which a scale other than 1 there would mix even where their number stays; not"
@@ -22,7 +23,7 @@ RESTRICTIONS: Mapping[str, str] = {
     "Conv": "constant weight and bias; zero padding that is really read needs T = 0",
     "ConvTranspose": "input T = 0 unless stride 1, no output_padding, and pads ≥ dilation · (kernel − 1)",
     "DepthToSpace": "channels that land in one output channel share their units",
-    "Div": f"{PER_CHANNEL}; c / x is not affine",
+    "Div": f"{PASSING}; c / x is not affine",
     "Dropout": "inference, mask unused",
     "Expand": MOVED,
     "Flatten": MOVED,
@@ -32,7 +33,7 @@ RESTRICTIONS: Mapping[str, str] = {
         "constant matrices on the right or on the left, one or a stack; the Add of one constant per feature that alone"
         " reads it is its bias. Of two tensors: uniform units along the contracted axis"
     ),
-    "Mul": PER_CHANNEL,
+    "Mul": PASSING,
     "PRelu": "constant slope",
     "Pad": "constant 0, reflect, edge, wrap, or crop; added channels of zeros have T = 0",
     "ReduceSum": "an unknown number of summands needs T = 0",

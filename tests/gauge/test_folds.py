@@ -35,6 +35,33 @@ def conv_bn(net):
     return net.relu(net.bn(net.conv(net.input(2, 3, 6, 6), 4), positive=False))
 
 
+@leaves(1)
+def scale_before_a_constant_along_another_axis(net):
+    """A scale commutes with a factor per column, which stays as it is."""
+    x = net.node("Mul", net.relu(net.input(2, 4, 5, 6)), net.random.uniform(0.5, 2, (4, 1, 1)))
+    return net.conv(net.node("Mul", x, net.random.uniform(0.5, 2, 6)), 3)
+
+
+@leaves(1)
+def scale_behind_a_constant_along_another_axis(net):
+    x = net.node("Div", net.conv(net.input(2, 3, 5, 5), 5), net.random.uniform(0.5, 2, (5, 1)))
+    return net.node("Sigmoid", net.node("Mul", x, net.random.uniform(-2, 2, (5, 1, 1))))
+
+
+@leaves(2)
+def shift_before_a_constant_along_another_axis(net):
+    """A shift would vary along two axes behind it, and a convolution has no room for that."""
+    x = net.bn(net.relu(net.input(2, 4, 5, 6)))
+    return net.conv(net.node("Mul", x, net.random.uniform(0.5, 2, 6)), 3)
+
+
+@leaves(2)
+def scale_before_a_summand_along_another_axis(net):
+    """The summand would have to be divided by the scale, channel by channel."""
+    x = net.node("Mul", net.relu(net.input(2, 4, 5, 6)), net.random.uniform(0.5, 2, (4, 1, 1)))
+    return net.conv(net.node("Add", x, net.random.uniform(0.5, 2, 6)), 3)
+
+
 @leaves(0)
 def conv_without_bias_bn(net):
     return net.bn(net.conv(net.input(2, 3, 6, 6), 4, bias=False))

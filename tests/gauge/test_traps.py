@@ -97,6 +97,15 @@ def test_constants_of_channels(shape):
     assert check(net, [y]).kept == []
 
 
+def test_a_constant_along_another_axis_stays_as_it_is_where_a_scale_passes():
+    net = Net()
+    columns = net.random.uniform(0.5, 2, 6)
+    x = net.node("Mul", net.relu(net.input(2, 64, 5, 6)), net.random.uniform(0.5, 2, (64, 1, 1)))
+    folded = check(net, [net.conv(net.node("Mul", x, columns), 3)])
+    (kept,) = [node for node in folded.rounded.graph if node.op_type == "Mul"]
+    assert np.array_equal(kept.inputs[1].const_value.numpy(), columns.astype(np.float32))
+
+
 def test_linear_then_bn_of_positions():
     """A BatchNormalization of a 3-D tensor works on axis 1, the linear layer on the last one."""
     net = Net()

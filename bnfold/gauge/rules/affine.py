@@ -54,10 +54,14 @@ def arithmetic(node: Node, units: Units) -> None:
     elif node.op in ("Add", "Sub"):
         origin = units.demand(node, "adds a constant, which keeps the scale")
         units.structure.scale(origin, out, [gauge], affine.scale)
-    elif fits:
+    else:
         origin = units.demand(node, "multiplies the shift with its constant")
         units.structure.shift(origin, out, [(affine.scale, gauge)])
-    units.candidates.append(replace(candidate(node, units, x, y, gauge, affine, keepable=fits), kept=kept))
+        if not fits:  # a constant along another axis stays as it is, whatever the scale
+            kept = Requirements()
+            kept.scale(origin, out, [gauge])
+    keepable = fits or node.op in ("Mul", "Div")
+    units.candidates.append(replace(candidate(node, units, x, y, gauge, affine, keepable=keepable), kept=kept))
 
 
 def candidate(
