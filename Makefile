@@ -21,10 +21,7 @@ demo: $(VENV)/ready ## fold the two checked-in trained networks; print ledger, p
 	done
 
 test: $(VENV)/ready ## run the tests, and tell which branches of bnfold/ none of them takes
-	rm -rf build/coverage && mkdir -p build/coverage
-	$(BIN)/coverage run -m pytest -n 2
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/pytest -n 2 --cov --cov-report=term
 
 lint: $(VENV)/ready ## check style, types, which package imports which, and what is declared as a dependency
 	$(BIN)/ruff check .

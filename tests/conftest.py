@@ -5,7 +5,9 @@ import signal
 
 from hypothesis import HealthCheck, Phase, settings
 
-from tests import without_torch
+from tests.without_torch import install, pytest_runtest_call
+
+__all__ = ["pytest_runtest_call"]
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -18,7 +20,7 @@ settings.register_profile(
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # of child processes too; pytest-socket guards this one
 
-without_torch.install()
+install()
 
 # A shell starts what runs in its background with SIGINT ignored, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

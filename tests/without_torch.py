@@ -1,21 +1,26 @@
-"""Where torch or another optional package is not installed, the tests that import it are skipped, and say so.
+"""Where torch or another optional package is not installed, the tests that need it are skipped, and say so.
 
-Only an import in a test's own code skips it. One in bnfold fails there, as it would for a user.
+Those are tests whose own code imports it, and tests to which bnfold says that a PyTorch model needs it. Any other
+import of it in bnfold fails there, as it would for a user.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from bnfold.errors import MissingExtraError
+
 OPTIONAL = frozenset({"onnxsim", "onnxslim", "rapidocr_onnxruntime", "torch"})
 TESTS = Path(__file__).parent
+TORCH = find_spec("torch") is not None
 
 
 class Skipping(MetaPathFinder):
@@ -35,6 +40,22 @@ def _importer() -> Path:
     while frame.f_back is not None and "importlib" in frame.f_code.co_filename:
         frame = frame.f_back
     return Path(frame.f_code.co_filename)
+
+
+def skip_if_needed(message: str) -> None:
+    """Skip a test that was told to install torch, where it is not."""
+    if "bnfold[torch]" in message and not TORCH:
+        pytest.skip(message)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Of the functions of bnfold."""
+    try:
+        return (yield)
+    except MissingExtraError as error:
+        skip_if_needed(str(error))
+        raise
 
 
 def install() -> None:
