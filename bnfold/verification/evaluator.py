@@ -44,11 +44,11 @@ class Evaluator(ReferenceEvaluator):
         self._lent: dict[int, Lent] = {}
         super().__init__(proto, **{**options, "new_ops": list(OPERATORS)})
         self.after: Callable[[onnx.NodeProto, list[Any]], list[Any]] | None = None
-        self.work = 0
+        self.work: int = 0
 
     def _init(self) -> None:
         super()._init()
-        self.rt_inits_ = {name: widen(value) for name, value in self.rt_inits_.items()}
+        self.rt_inits_: dict[str, Any] = {name: widen(value) for name, value in self.rt_inits_.items()}
         self._reads = [_names_read(node.onnx_node) for node in self.rt_nodes_]
         self._last: list[set[str]] = []
         seen: set[str] = set()
