@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 MODELS := resnet20_digits resnet20v2_digits
 
-.PHONY: help demo test lint docs wheel check versions gate fuzz bench bench-models bench-matrix bench-zoo bench-growth bench-tool hooks clean
+.PHONY: help demo test lint docs pages wheel check versions gate fuzz bench bench-models bench-matrix bench-zoo bench-growth bench-tool hooks clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ lint: $(VENV)/ready ## check style, types, which package imports which, and what
 
 docs: $(VENV)/ready ## build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+pages: $(VENV)/ready ## write what the code and the records make of the documentation, and draw the pictures of the README
+	$(BIN)/python -m docs.make --pictures
 
 wheel: $(VENV)/ready ## build the wheel and use it in an empty environment, without torch
 	$(BIN)/pytest checks

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs.make import cli, equations, excerpts, ledger, operators
+from docs.make import cli, equations, excerpts, ledger, operators, readme
 from docs.make.regions import fill
 
 ROOT = Path(__file__).parents[2]
 
 PAGES: Mapping[str, Callable[[], Mapping[str, str]]] = {
+    "README.md": readme.regions,
     "docs/add-an-operator.md": excerpts.operator,
     "docs/cli.md": cli.regions,
     "docs/equations.md": equations.regions,
