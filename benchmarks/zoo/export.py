@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.zoo.models import build, count_normalizations, input_shape
 from benchmarks.zoo.randomize import randomize
+from bnfold.errors import SourceError
 from bnfold.sources.module import write_module
 
 
@@ -27,13 +28,35 @@ def exported(name: str, folder: Path) -> tuple[Path, dict[str, Any]]:
         randomize(module)
         shape = input_shape(name, module)
         unfinished = folder / f"{stem}.part.onnx"
-        write_module(module, unfinished, {"input": shape})
+        exporter = _write(module, unfinished, shape)
         os.replace(unfinished, path)
         facts = {
             "input": list(shape),
+            "exporter": exporter,
             "batch_norms": count_normalizations(module),
             "parameters": sum(parameter.numel() for parameter in module.parameters()),
             "export_s": round(time.perf_counter() - started, 1),
         }
         notes.write_text(json.dumps(facts))
     return path, json.loads(notes.read_text())
+
+
+def _write(module: torch.nn.Module, path: Path, shape: tuple[int, ...]) -> str:
+    """Write a module as it is; what torch.export cannot decompose is traced instead. Returns which exporter it was."""
+    try:
+        write_module(module, path, {"input": shape})
+    except SourceError:
+        example = torch.zeros(shape)
+        torch.onnx.export(
+            module,
+            (example,),
+            path,
+            dynamo=False,
+            do_constant_folding=False,
+            training=torch.onnx.TrainingMode.PRESERVE,  # as it stands in eval mode: with EVAL it would fold itself
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
+        )
+        return "torch.onnx.export(dynamo=False)"
+    return "bnfold"

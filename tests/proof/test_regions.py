@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
+from bnfold.folding import How, compute_constants, fold_file
+from bnfold.proof.checker import check
+from bnfold.proof.reading.network import Network
 from tests.gauge.steps import Draw
 from tests.merge.test_random import networks
 from tests.networks import Net
@@ -44,6 +50,23 @@ def repvgg(rank: int = 2) -> onnx.ModelProto:
     three, one = (net.bn(net.conv(x, 4, kernel)) for kernel in (3, 1))
     y = net.node("Add", net.node("Add", three, one), net.bn(x), name="sum")
     return net.model(net.conv(net.relu(y), 2, pads=[0] * 2 * rank))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_shift_that_cancels_up_to_rounding_is_none_at_a_border(seed: int, tmp_path: Path) -> None:
+    """The shift of the normalization is found in the first bias, so that the padded layer meets zeros."""
+    net = Net(seed=seed)
+    x = net.conv(net.input(2, 3, 7, 8), 6)
+    x = net.bn(net.node("Add", net.node("Mul", x, net.random.uniform(0.5, 1.5, (6, 1, 1))), x))
+    original = net.model(net.conv(x, 6, group=3))
+    onnx.save(original, tmp_path / "model.onnx")
+    found = fold_file(tmp_path / "model.onnx", How(), compute_constants)
+    assert [node.op_type for node in found.model.graph] == ["Conv", "Conv"]
+    folded = Network(ir.to_proto(found.model))
+    assert check(Network(original), folded, found.certificate).unproved == ()
+    claims = found.certificate.claims
+    moved = {name: replace(claim, shift=claim.shift * (1 + 1e-9)) for name, claim in claims.items()}
+    assert check(Network(original), folded, replace(found.certificate, claims=moved)).unproved
 
 
 def chain() -> onnx.ModelProto:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bnfold.proof.core.units import WIDE, Array, along, demand
+from bnfold.proof.core.units import EPS, WIDE, Array, along, demand
 from bnfold.proof.maps.affine import Affine
 from bnfold.proof.maps.layers import Linear
 from bnfold.proof.reading import movement
@@ -150,7 +150,8 @@ def paired(a: Composed, b: Composed) -> Iterator[tuple[Array, Array]]:
 def padded(x: Composed, layout: Layout, pads: Sequence[tuple[int, int]]) -> Composed:
     """The map with zeros in front of its result and behind it, which it must find outside x as well."""
     demand(all(pad >= 0 for both in pads for pad in both), "it crops")
-    demand(not any(map(any, pads)) or not x.bias[0].any(), "it pads what has a bias with zeros")
+    nothing = bool((np.abs(x.bias[0]) <= EPS * x.bias[1]).all())
+    demand(not any(map(any, pads)) or nothing, "it pads what has a bias with zeros")
     for axis, ((front, back), size, n) in enumerate(zip(pads, x.extents(layout.extents), layout.extents, strict=True)):
         reads = [offset[axis] for offset in x.taps]
         demand(not front or max(reads) < x.strides[axis], "in front of the border it would read what is not 0")
