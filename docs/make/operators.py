@@ -30,7 +30,7 @@ ALONE = (affine.batch_normalization,)
 
 def regions() -> Mapping[str, str]:
     """The two tables."""
-    headings = ["operator", "units", "`nn.Module`", "merging", "layout", "certificate", "float64", "restrictions"]
+    headings = ["operator", "units", "module", "merging", "layout", "certificate", "float64", "restrictions"]
     return {
         "operators": table(headings, [_row(op) for op in sorted(listed())]),
         "torch": table(
