@@ -2,9 +2,10 @@ VENV := .venv
 PYTHON := python3
 BIN := $(VENV)/bin
 BENCH := .venv-bench
+MUTANTS := .venv-mutants
 MODELS := resnet20_digits resnet20v2_digits
 
-.PHONY: help demo test lint docs pages wheel check versions gate fuzz bench bench-models bench-matrix bench-zoo bench-growth bench-tool hooks clean
+.PHONY: help demo test lint docs pages wheel check versions gate fuzz mutants bench bench-models bench-matrix bench-zoo bench-growth bench-tool hooks clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +52,15 @@ gate: $(VENV)/ready ## compare counts and speeds of folds with the recorded ones
 fuzz: $(VENV)/ready ## give thousands of damaged files to the command
 	$(BIN)/python -m tests.fuzz --record build/fuzz/results.json
 
+$(MUTANTS)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(MUTANTS)
+	$(MUTANTS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' mutmut==3.8.1
+	touch $@
+
+mutants: $(MUTANTS)/ready ## change rules and metrics in small ways and count what no test notices (an hour)
+	rm -rf mutants
+	$(MUTANTS)/bin/python -m benchmarks.mutants
+
 $(BENCH)/ready: pyproject.toml constraints.txt benchmarks/rivals/requirements.txt
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/rivals/requirements.txt -e .
@@ -78,4 +88,4 @@ hooks: $(VENV)/ready ## let git check style and types before every commit
 	$(BIN)/pre-commit install
 
 clean: ## remove what demo and test made
-	rm -rf $(VENV) $(BENCH) build dist
+	rm -rf $(VENV) $(BENCH) $(MUTANTS) mutants build dist

@@ -1,5 +1,6 @@
 """Side conditions at their edges: what just folds whole, and beside it what just does not."""
 
+import numpy as np
 import pytest
 
 from tests.gauge.contract import check
@@ -44,3 +45,24 @@ def test_batches_of_an_unknown_number_joined_with_known_ones():
     net = Net(dynamic=True)
     x = net.node("Concat", net.conv(net.input(2, 3, 4, 4), 4), net.random.normal(size=(2, 4, 4, 4)), axis=0)
     assert check(net, [net.bn(x)]).kept == []
+
+
+def test_units_of_every_sample_pass_a_pool():
+    net = Net()
+    scales = np.array([2.0, 0.5, 4.0]).reshape(3, 1, 1, 1)
+    x = net.node("MaxPool", net.node("Mul", net.input(3, 2, 4, 4), scales), kernel_shape=[2, 2])
+    assert check(net, [net.node("Mul", x, 1 / scales)]).kept == []
+
+
+@pytest.mark.parametrize("opset", [7, 8, 13])
+def test_a_matmul_broadcasts_since_operator_set_7(opset):
+    net = Net(opset=opset)
+    x = net.node("Mul", net.input(2, 3), net.random.uniform(1.5, 3, 3))
+    assert check(net, [net.node("MatMul", x, net.normal(3, 4))]).kept == []
+
+
+def test_an_output_shape_leaves_open_what_a_transposed_convolution_pads():
+    net = Net()
+    x = net.node("Add", net.input(1, 4, 3, 3), net.random.normal(size=(4, 1, 1)), name="it")
+    y = net.node("ConvTranspose", x, net.normal(4, 2, 1, 1), output_shape=[3, 3])
+    assert check(net, [y]).kept == ["it"]
