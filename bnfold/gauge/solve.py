@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from bnfold.affine_operators import elements
 from bnfold.gauge import fused, last_resort, leftovers, relaxed
-from bnfold.gauge.collector import no_collection
 from bnfold.gauge.exchange import improve
 from bnfold.gauge.explain import because
+from bnfold.gauge.garbage import no_collection
 from bnfold.gauge.into import NOWHERE, Ends, absorbers
 from bnfold.gauge.precision import most_lossy
 from bnfold.gauge.rules import read

@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from benchmarks.solver.networks import clashing, preactivation
-from bnfold.gauge.collector import no_collection
+from bnfold.gauge.garbage import no_collection
 from bnfold.gauge.rules import read
 from bnfold.gauge.solve import solve
 from bnfold.plan import Code
