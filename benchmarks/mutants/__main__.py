@@ -25,7 +25,7 @@ from benchmarks.mutants.page import page
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-FAMILIES = {"metrics": "bnfold/verification/", "rules": "bnfold/gauge/rules/"}
+FAMILIES = {"metrics": ("bnfold/verification/",), "rules": ("bnfold/gauge/rules/", "bnfold/affine_operators.py")}
 FIRST = "bnfold.verification.tolerance.xǁToleranceǁrelative__mutmut_1"
 """mutmut writes all mutants whenever it runs one."""
 
@@ -34,8 +34,8 @@ def sample(found: list[Mutant], sizes: dict[str, int], seed: int) -> list[Mutant
     """Of each family so many, or all; mutants that change nothing but a sentence's words are left out."""
     generator = random.Random(seed)
     chosen: list[Mutant] = []
-    for family, folder in FAMILIES.items():
-        those = [each for each in found if each.path.startswith(folder) and not each.wording]
+    for family, paths in FAMILIES.items():
+        those = [each for each in found if each.path.startswith(paths) and not each.wording]
         chosen += generator.sample(those, min(sizes[family], len(those)))
     return chosen
 
@@ -55,13 +55,15 @@ def record(seed: int, names: set[str]) -> dict[str, Any]:
         counts["mutants"] += 1
         counts["wording"] += each.wording
     ran = [asdict(each) for each in found if each.name in names]
-    return {"mutmut": version("mutmut"), "seed": seed, "files": files, "ran": ran}
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    revision = subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()
+    return {"mutmut": version("mutmut"), "revision": revision, "seed": seed, "files": files, "ran": ran}
 
 
 def main() -> None:
     """Run a sample and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rules", type=int, default=120, help="how many mutants of bnfold/gauge/rules")
+    parser.add_argument("--rules", type=int, default=120, help="how many mutants of the rules and what they stand on")
     parser.add_argument("--metrics", type=int, default=120, help="how many of the metrics and tolerances")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
