@@ -59,6 +59,6 @@ def test_the_page_is_that_of_the_results() -> None:
 
 def test_nothing_is_called_equivalent_that_was_not_seen_to_survive() -> None:
     results = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
-    survived = [Mutant(**each) for each in results["ran"] if each["status"] != "killed"]
+    survived = [Mutant(**each) for each in results["ran"] if each["status"] == "survived"]
     assert set(EQUIVALENT) <= {(each.function, each.added) for each in survived}
     assert all(why(each) is None for each in (Mutant(**each) for each in results["ran"]) if each.status == "killed")

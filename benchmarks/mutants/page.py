@@ -11,17 +11,17 @@ from benchmarks.mutants.mutants import Mutant
 
 def page(results: Mapping[str, Any]) -> str:
     """The results as markdown."""
-    ran = [Mutant(**each) for each in results["ran"]]
+    drawn = [Mutant(**each) for each in results["ran"]]
+    ran = [each for each in drawn if each.status != "not run"]
     lines = [
         "# Mutants",
         "",
         f"Made by `make mutants` with mutmut {results['mutmut']} of revision {results['revision']}: functions of the",
         "rules and of the metrics, each with one small change. A change that some test notices is killed. Mutants that",
         "change nothing but the words of a sentence are left out; of the others a sample was drawn with seed",
-        f"{results['seed']} and run.",
-        "Single mutants: [results.json](results.json).",
+        f"{results['seed']}. Single mutants: [results.json](results.json).",
         "",
-        "| file | mutants | of words | sampled | killed | equivalent | survived | score |",
+        "| file | mutants | of words | run | killed | equivalent | survived | score |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     total = [0] * 6
@@ -30,6 +30,8 @@ def page(results: Mapping[str, Any]) -> str:
         total = [a + b for a, b in zip(total, numbers, strict=True)]
         lines.append(_row(f"`{path}`", numbers))
     lines += [_row("all", total), "", "The score is the share of killed ones among those that are not equivalent.", ""]
+    if len(ran) < len(drawn):
+        lines += [f"Of {len(drawn)} that were drawn, {len(drawn) - len(ran)} were not run.", ""]
     left = [each for each in ran if each.status != "killed"]
     reasons = [(each, why(each)) for each in left]
     lines += _survivors("Equivalent", [(each, said) for each, said in reasons if said is not None])
@@ -38,7 +40,7 @@ def page(results: Mapping[str, Any]) -> str:
 
 
 def _numbers(ran: list[Mutant], counts: Mapping[str, int]) -> list[int]:
-    """All, of words, sampled, killed, equivalent, survived."""
+    """All, of words, run, killed, equivalent, survived."""
     killed = sum(each.status == "killed" for each in ran)
     same = sum(each.status != "killed" and why(each) is not None for each in ran)
     return [counts["mutants"], counts["wording"], len(ran), killed, same, len(ran) - killed - same]
