@@ -28,6 +28,7 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "classes are told apart, so each matches one at most, and the matches are as many along both axes."
     ),
     ("_agreement", "found = (best[0][:, :, None] == best[1][:, None, :]).any(-2)"): "as above.",
+    ("_keep_units", "units.operands.pop(None, None)"): "units that no equation mentions settle as they were.",
     ("dropout", "training = node.parameter(2, 'XXtraining_modeXX')"): (
         "no operator set has an attribute of that name; it is an input."
     ),
