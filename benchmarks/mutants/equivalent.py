@@ -28,6 +28,14 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "classes are told apart, so each matches one at most, and the matches are as many along both axes."
     ),
     ("_agreement", "found = (best[0][:, :, None] == best[1][:, None, :]).any(-2)"): "as above.",
+    (
+        "batch_normalization",
+        "gamma, beta, mean, variance = (np.asarray(parameter, None) for parameter in parameters)",
+    ): ("spreads only enter a logarithm, of digits that a shift would cost; nothing is stored that comes from them."),
+    ("batch_normalization", "gamma, beta, mean, variance = (np.asarray(parameter) for parameter in parameters)"): (
+        "as above."
+    ),
+    ("trains", "return not attributes.get('is_test')"): FALSY,
     ("_keep_units", "units.operands.pop(None, None)"): "units that no equation mentions settle as they were.",
     ("dropout", "training = node.parameter(2, 'XXtraining_modeXX')"): (
         "no operator set has an attribute of that name; it is an input."
