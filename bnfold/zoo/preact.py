@@ -125,11 +125,6 @@ class PreActResNet(nn.Module):
     fc. Maps (N, in_channels, H, W) to (N, num_classes), any floating dtype; H and W are free.
     """
 
-    layer1: nn.Module
-    layer2: nn.Module
-    layer3: nn.Module
-    layer4: nn.Module
-
     def __init__(
         self,
         block: Block,
@@ -166,7 +161,10 @@ class PreActResNet(nn.Module):
         features = widths[-1] * block.expansion
         self.conv1: nn.Module = stem_convolution(stem, in_channels, stem_width, norm)
         self.maxpool: nn.Module = stem_pooling(stem)
-        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        self.layer1: nn.Module = stages[0]
+        self.layer2: nn.Module = stages[1]
+        self.layer3: nn.Module = stages[2]
+        self.layer4: nn.Module = stages[3]
         self.bn: nn.Module = norm(features)
         self.relu: nn.ReLU = nn.ReLU(inplace=True)
         self.avgpool: nn.AdaptiveAvgPool2d = nn.AdaptiveAvgPool2d((1, 1))

@@ -21,11 +21,6 @@ class ResNet(nn.Module):
     Maps (N, in_channels, H, W) to (N, num_classes), any floating dtype; H and W are free.
     """
 
-    layer1: nn.Module
-    layer2: nn.Module
-    layer3: nn.Module
-    layer4: nn.Module
-
     def __init__(
         self,
         block: Block,
@@ -81,7 +76,10 @@ class ResNet(nn.Module):
         self.bn1: nn.Module = norm(stem_width)
         self.relu: nn.ReLU = nn.ReLU(inplace=True)
         self.maxpool: nn.Module = stem_pooling(stem)
-        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        self.layer1: nn.Module = stages[0]
+        self.layer2: nn.Module = stages[1]
+        self.layer3: nn.Module = stages[2]
+        self.layer4: nn.Module = stages[3]
         self.avgpool: nn.AdaptiveAvgPool2d = nn.AdaptiveAvgPool2d((1, 1))
         self.fc: nn.Linear = nn.Linear(features, num_classes)
         initialize(self)
