@@ -42,7 +42,7 @@ def test_nor_does_what_it_imports() -> None:
 def test_every_file_is_short_and_so_is_the_argument() -> None:
     lines = {path: len(path.read_text().splitlines()) for path in CHECKER}
     assert max(lines.values()) <= 300
-    assert sum(count for path, count in lines.items() if path.parent.name == "core") <= 560
+    assert sum(count for path, count in lines.items() if path.parent.name == "core") <= 570
 
 
 def test_how_files_are_read_knows_nothing_of_claims() -> None:
