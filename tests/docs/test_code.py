@@ -17,8 +17,8 @@ import pytest
 from docs.make import pages as made_of
 from tests.docs.markdown import PAGES, ROOT, blocks
 
-READ = {"text", "json", "yaml", "console", "py"}
-"""Languages of what a page only shows: output, files, `$` in front of what ran elsewhere, and the repository's code."""
+READ = {"text", "json", "yaml", "console", "py", "diff"}
+"""What a page only shows: output, files, `$` before what ran elsewhere, the repository's code and changes to it."""
 RUN = [page for page in PAGES if any(block.language not in READ for block in blocks(page))]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 TARGETS = {line.partition(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if line[:1].isalpha()}
