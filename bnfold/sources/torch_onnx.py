@@ -7,7 +7,8 @@ import logging
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
@@ -51,8 +52,7 @@ def export(module: torch.nn.Module, examples: Sequence[torch.Tensor], names: Seq
                 dynamic_shapes=tuple({0: batch} for _ in examples),
             )
     except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise SourceError(f"torch.onnx cannot export this model: {first}") from None
+        raise SourceError(f"torch.onnx cannot export this model: {_cause(error)}") from None
     assert program is not None
     return _tidied(program.model, names)
 
@@ -92,7 +92,7 @@ def _name_biases(model: ir.Model) -> None:
     For a 3-D convolution it invents a matrix of them, which no runtime takes; these go.
     """
     for node in model.graph:
-        bias = node.inputs[2] if node.op_type in ("Conv", "ConvTranspose") and len(node.inputs) > 2 else None
+        bias = node.inputs[2] if node.op_type == "Conv" and len(node.inputs) > 2 else None
         if bias is None or not bias.is_initializer() or not (bias.name or "").startswith("val_"):
             continue
         if bias.shape is not None and len(bias.shape) > 1:
@@ -102,17 +102,21 @@ def _name_biases(model: ir.Model) -> None:
     RemoveUnusedNodesPass()(model)
 
 
+def _cause(error: BaseException) -> str:
+    """The first line of what went wrong first: what is raised last tells how to write to PyTorch, not what happened."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """torch.onnx reports its progress and its own deprecations; neither is news to our user."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+    """torch.onnx tells of its progress, its deprecations and what it gave up on; none of it is news to our user."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)
