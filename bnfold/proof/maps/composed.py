@@ -110,6 +110,7 @@ def scaled(x: Composed, affine: Affine, layout: Layout) -> Composed:
 
 
 def negated(x: Composed) -> Composed:
+    """The map with all its numbers negated; their absolute values stay."""
     sign = np.ones(len(x.bias), WIDE)
     sign[0] = -1
     taps = {d: tap * sign.reshape(-1, 1, 1, 1) for d, tap in x.taps.items()}
@@ -117,6 +118,7 @@ def negated(x: Composed) -> Composed:
 
 
 def summed(parts: Sequence[Composed], layout: Layout) -> Composed:
+    """The sum of maps of one tensor."""
     first, *others = parts
     for other in others:
         same_places(first, other, layout)
@@ -177,12 +179,14 @@ def product(outer: Array, inner: Array) -> Array:
 
 
 def applied(tap: Array, vector: Array) -> Array:
+    """A tap of a vector, both as `Layout.numbers`."""
     count, groups, outputs, inputs = tap.shape
     result: Array = tap @ vector.reshape(count, groups, inputs, 1)
     return result.reshape(count, groups * outputs)
 
 
 def added(taps: Sequence[Array]) -> Array:
+    """The sum of taps, with as many groups as all of them allow."""
     groups = math.gcd(*(tap.shape[1] for tap in taps))
     total: Array = np.add.reduce([grouped(tap, groups) for tap in taps])
     return total
