@@ -100,9 +100,7 @@ def _permuted(perm: Perm) -> Change:
 
 def _concat(node: ir.Node, perm: Perm, known: Shapes) -> Rewritten | None:
     form = _elementwise(node, perm, known)
-    if form is None or any(_rank(value, known) != len(perm) for value in node.inputs):
-        return None
-    return Rewritten(form.moved, form.constants, _axis(node, perm, 0))
+    return None if form is None else Rewritten(form.moved, form.constants, _axis(node, perm, 0))
 
 
 def _split(node: ir.Node, perm: Perm, known: Shapes) -> Rewritten | None:

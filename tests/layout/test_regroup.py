@@ -70,6 +70,7 @@ def test_one_unknown_extent_is_its_counterpart(x, y):
         (("n", "h", "w", 6), ("n", "a", "b", 2, 3)),
         (("n", None, None, 6), ("n", None, None, 2, 3)),
         (("n", 4, 6), ("n", 2, "h", 3)),
+        (("n", 2, "h", 6), ("n", 4, "h", 3)),
         ((0, 4), (0, 2)),
     ],
 )
