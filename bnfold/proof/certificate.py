@@ -10,20 +10,24 @@ import base64
 import binascii
 import hashlib
 import json
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx.external_data_helper import uses_external_data
 
 from bnfold.errors import SourceError, UsageError
+from bnfold.proof.reading.data_files import data_file, locations
 
 FORMAT = "bnfold certificate"
 VERSION = 1
 _BLOCK = 1 << 20
+_OWN = "sha256"
+_MOST_UNSTATED = 1 << 24
+"""Units of one claim that are taken for 1 and 0 where neither scales nor shifts are written down."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def write(certificate: Certificate, path: Path, original: Path, folded: Path) ->
 
     Raises:
         UsageError: the file cannot be written.
+        SourceError: one of the two files has no digest.
     """
     data = {
         "format": FORMAT,
@@ -80,7 +85,7 @@ def read(path: Path, original: Path, folded: Path) -> Certificate:
     """Read a certificate for exactly these two files.
 
     Raises:
-        SourceError: it is missing, damaged or of another version.
+        SourceError: it is missing, damaged or of another version, or one of the two files has no digest.
         UsageError: it belongs to other files.
     """
     try:
@@ -98,18 +103,18 @@ def read(path: Path, original: Path, folded: Path) -> Certificate:
 
 
 def digest(path: Path) -> dict[str, str]:
-    """SHA-256 of a file and, for an ONNX model with external data, of every file that holds some, by name."""
-    found = {"sha256": _sha256(path)}
-    if path.suffix.lower() == ".onnx":
-        model = onnx.load(path, load_external_data=False)
-        locations = {
-            entry.value
-            for tensor in model.graph.initializer
-            if uses_external_data(tensor)
-            for entry in tensor.external_data
-            if entry.key == "location"
-        }
-        found |= {name: _sha256(path.parent / name) for name in sorted(locations)}
+    """SHA-256 of a file and, for an ONNX model with external data, of every file that holds some, by name.
+
+    Raises:
+        SourceError: one of them is missing or unreadable, or a data file is not where it must be.
+    """
+    try:
+        found = {_OWN: _sha256(path)}
+        if path.suffix.lower() == ".onnx":
+            # A data file may be called as the entry of the model itself, which it must not hide.
+            found |= {f"./{name}" if name == _OWN else name: _sha256(data_file(path, name)) for name in locations(path)}
+    except OSError as error:
+        raise SourceError(f"{error.filename or path} cannot be read: {error.strerror}.") from None
     return found
 
 
@@ -156,30 +161,37 @@ def _claim(name: str, entry: Mapping[str, Any]) -> Claim:
     stored = entry.get("stored", "") if "perm" in entry else entry["stored"]
     if set(entry) - {"stored", "shape", "scale", "shift", "perm"} or not isinstance(stored, str):
         raise ValueError(f"the entry of {name} is not understood")
-    shape = [int(extent) for extent in entry.get("shape", [])]
-    if any(extent < 1 for extent in shape):
-        raise ValueError(f"the shape of {name} is not positive")
-    scale, shift = (_array(name, entry, key, shape, default) for key, default in (("scale", 1.0), ("shift", 0.0)))
-    perm = tuple(int(axis) for axis in entry["perm"]) if "perm" in entry else None
-    if perm is not None and sorted(perm) != list(range(len(perm))):
+    shape = tuple(entry.get("shape", ()))
+    if any(type(extent) is not int or extent < 1 for extent in shape):
+        raise ValueError(f"the shape of {name} is not made of positive integers")
+    given = {key: _numbers(name, entry, key) for key in ("scale", "shift") if key in entry}
+    for key, numbers in given.items():
+        if numbers.size != math.prod(shape):
+            raise ValueError(f"the {key} of {name} has {numbers.size} numbers, which is not what its shape asks for")
+    if not given and math.prod(shape) > _MOST_UNSTATED:
+        raise ValueError(f"the shape of {name} has more than {_MOST_UNSTATED} units, none of them written down")
+    scale, shift = (
+        given[key].reshape(shape) if key in given else np.broadcast_to(np.float64(default), shape)
+        for key, default in (("scale", 1.0), ("shift", 0.0))
+    )
+    perm = tuple(entry["perm"]) if "perm" in entry else None
+    if perm is not None and (any(type(axis) is not int for axis in perm) or sorted(perm) != list(range(len(perm)))):
         raise ValueError(f"the layout of {name} is no permutation")
     return Claim(stored, scale, shift, perm)
 
 
-def _array(name: str, entry: Mapping[str, Any], key: str, shape: Sequence[int], default: float) -> Any:
-    if key not in entry:
-        return np.full(shape, default)
+def _numbers(name: str, entry: Mapping[str, Any], key: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     array = np.frombuffer(base64.b64decode(entry[key], validate=True), "<f8").astype(np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"the {key} of {name} is not finite")
-    return array.reshape(shape)
+    return array
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"it names {next(name for name in names if names.count(name) > 1)} twice")
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"it names {name} twice")
     return found
 
 

@@ -85,8 +85,22 @@ SPOILED = {
     "a claim without a tensor": (spoiled(lambda data: data["tensors"]["a"].pop("stored")), "no entry 'stored'"),
     "half a number": (spoiled(lambda data: data["tensors"]["a"].update(scale="AAA=")), "not a certificate"),
     "no base64": (spoiled(lambda data: data["tensors"]["a"].update(scale="?!")), "not a certificate"),
-    "another shape": (spoiled(lambda data: data["tensors"]["a"].update(shape=[1, 5, 1, 1])), "not a certificate"),
-    "a negative shape": (spoiled(lambda data: data["tensors"]["a"].update(shape=[-1, 4, 1, 1])), "not positive"),
+    "another shape": (
+        spoiled(lambda data: data["tensors"]["a"].update(shape=[1, 5, 1, 1])),
+        "scale of a has 4 numbers",
+    ),
+    "a negative shape": (spoiled(lambda data: data["tensors"]["a"].update(shape=[-1, 4, 1, 1])), "positive integers"),
+    "an infinite shape": (lambda text: text.replace('"shape": [1,', '"shape": [1e999,'), "positive integers"),
+    "a huge shape": (spoiled(lambda data: data["tensors"]["a"].update(shape=[1 << 40, 4])), "scale of a has 4 numbers"),
+    "a huge shape of no numbers": (
+        spoiled(lambda data: data["tensors"]["d"].update(shape=[1 << 40])),
+        "more than 16777216",
+    ),
+    "more axes than there are": (
+        spoiled(lambda data: data["tensors"]["d"].update(shape=[1] * 99)),
+        "not a certificate",
+    ),
+    "half an axis": (spoiled(lambda data: data["tensors"]["d"].update(perm=[0, 2.0, 1])), "layout of d is no perm"),
     "a tensor named twice": (lambda text: text.replace('"c": ', '"a": '), "it names a twice"),
     "NaN": (lambda text: text.replace('"version": 1', '"version": NaN'), "NaN is no number"),
 }

@@ -11,12 +11,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import onnx
 from onnx import GraphProto, ModelProto, TypeProto, helper
 
 from bnfold.errors import SourceError
 from bnfold.proof.core.units import Array, half_ulp
 from bnfold.proof.reading.calls import Key, called, inlined, meaning
+from bnfold.proof.reading.data_files import whole
 from bnfold.proof.reading.expressions import evaluated
 from bnfold.proof.reading.node import DEFAULT_DOMAINS, Node, as_node, captured, reads
 from bnfold.proof.reading.quantized import dequantized
@@ -192,16 +192,15 @@ def read(path: Path, frozen: Iterable[str] = ()) -> Network:
     """Read an ONNX file, its external data included.
 
     Raises:
-        SourceError: the file is missing or no usable model.
+        SourceError: the file or a data file is missing, damaged or no usable model.
     """
-    try:
-        model = onnx.load(path)
-    except Exception as error:
-        raise SourceError(f"{path} cannot be read as an ONNX model ({type(error).__name__}).") from None
+    model = whole(path)
     try:
         return Network(model, frozen)
     except SourceError as error:
         raise SourceError(f"{path} cannot be checked: {error}.") from None
+    except Exception as error:  # numpy and onnx raise of every kind where tensors or types contradict themselves
+        raise SourceError(f"{path} cannot be checked: it is damaged ({type(error).__name__}).") from error
 
 
 def _written(graph: GraphProto) -> Iterator[str]:
