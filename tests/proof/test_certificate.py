@@ -102,6 +102,7 @@ SPOILED = {
     ),
     "half an axis": (spoiled(lambda data: data["tensors"]["d"].update(perm=[0, 2.0, 1])), "layout of d is no perm"),
     "a tensor named twice": (lambda text: text.replace('"c": ', '"a": '), "it names a twice"),
+    "another one named twice": (lambda text: text.replace('"d": ', '"c": '), "it names c twice"),
     "NaN": (lambda text: text.replace('"version": 1', '"version": NaN'), "NaN is no number"),
 }
 

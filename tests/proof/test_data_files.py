@@ -232,7 +232,9 @@ def test_what_cannot_be_read_is_a_sentence(folder: Path, name: str) -> None:
 
 def test_a_name_that_is_no_text_is_a_sentence(folder: Path) -> None:
     path = stored("initializer", "in.bin", folder)
-    path.write_bytes(path.read_bytes().replace(b"in.bin", b"\xff\xfe.bin"))
+    model = onnx.load(path, load_external_data=False)
+    model.graph.initializer.append(elsewhere("text"))
+    path.write_bytes(model.SerializeToString().replace(b"in.bin", b"\xff\xfe.bin"))
     for reading in (digest, whole):
         with pytest.raises(SourceError, match="cannot be looked up"):
             reading(path)
