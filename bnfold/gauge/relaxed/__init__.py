@@ -28,7 +28,7 @@ class Relaxed:
     """How one operator may be relaxed.
 
     Attributes:
-        applies: whether this node may.
+        applies: whether this node may, the shapes of its first input and of its outputs being known.
         rule: its equations.
         form: what it becomes, empty if it only gets other constants, and the cost of that; None if nothing exact is
             known for these units.
@@ -60,6 +60,7 @@ def relaxable(network: Network, objective: Objective) -> frozenset[str]:
         if (entry := TABLE.get(node.op)) is not None
         and objective in entry.objectives
         and not node.opaque
+        and all(tensor.shape is not None for tensor in (node.inputs[0], *node.outputs) if tensor is not None)
         and entry.applies(node)
     )
 

@@ -134,8 +134,8 @@ def slice_(node: Node, units: Units) -> None:
             units.gauges[y.name] = gauge
             return
         starts, ends, steps = node.parameter(1, "starts"), node.parameter(2, "ends"), node.parameter(4, "steps")
-        if starts is None or ends is None:
-            raise OpaqueError
+        assert starts is not None
+        assert ends is not None
         index = [slice(None)] * rank
         for i in range(starts.size):
             axis = i if axes is None else int(axes[i]) % rank
