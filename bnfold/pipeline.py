@@ -21,7 +21,7 @@ from bnfold.proving import Shapes
 from bnfold.report.data import FoldDiffersError, FoldReport, FoldResult
 from bnfold.reporting import report_of
 from bnfold.sources import Reading
-from bnfold.sources.onnx import at_fault
+from bnfold.sources.onnx import at_fault, load
 from bnfold.sources.raw_images import RawImages, taking
 from bnfold.verification.verdict import Verification, not_run
 from bnfold.withdraw import Withdrawn, until_proven
@@ -169,6 +169,8 @@ def fold(
     """
     how = How(freeze_inputs, merge, _objective(objective), opset)
     tell = progress or silent
+    if precision not in (None, "fp16"):
+        raise UsageError(f"precision={precision!r} is unknown; it is 'fp16', or None to keep the types.")
     if simplify and precision is not None:
         raise UsageError("--simplify and --precision exclude each other: onnxsim rounds what float16 needs unrounded.")
     if certificate is not None and (
@@ -235,8 +237,10 @@ def fold(
         def prove(folded: Folded) -> tuple[Verification, Proof | None]:
             if verify:
                 return proving.verify(opened.path, folded, staged, inputs, settings, tell)
-            proof = None if certificate is None else proving.proved(opened.path, staged, folded.certificate)
-            return not_run("Verification was switched off."), proof
+            if certificate is None:
+                return not_run("Verification was switched off."), None
+            proof = proving.proved(opened.path, staged, folded.certificate)
+            return not_run("Running both models to compare them was switched off."), proof
 
         folded, verification, proof = until_proven(attempt, prove)
         if verify and given.witness is not None:
@@ -258,12 +262,15 @@ def fold(
             tell("measuring latency")
             result, left = bench_fold(opened.path, staged, inputs.batches, bench_seconds)
             report = replace(report, benchmark=result, left_by_onnxruntime=left)
+        model = None
+        if keep_model:
+            model = in_memory(folded.model if precision is None and not simplify else load(staged))
         if certificate is not None and target is not None and not dry_run:
             given_file = Path(source) if isinstance(source, str | Path) else opened.path
             write_certificate(folded.certificate, Path(certificate), given_file, staged)
         if target is not None and not dry_run:
             save.publish(staged, target)
-        return FoldResult(in_memory(folded.model) if keep_model else None, folded.plan, report)
+        return FoldResult(model, folded.plan, report)
 
 
 def _objective(given: Objective | str) -> Objective:

@@ -55,7 +55,8 @@ class FoldReport:
         objective: what the fold was for.
         price: what was added and taken away.
         verification: the proof on sampled inputs.
-        proof: the proof for every input; None if nothing was verified.
+        proof: the proof of the fold for every input, before it was simplified or converted to float16; None if there
+            was neither a verification nor a certificate.
         simplified: the proof of the simplified file, if that was asked for.
         half: the verdict on the file in float16, if that was asked for.
         benchmark: the latency, if it was measured.
@@ -148,8 +149,9 @@ class FoldResult:
     """What `fold` returns.
 
     Attributes:
-        model: the folded model, weights in its stored types: an `onnx_ir.Model`, or an `nn.Module` if one was folded
-            with example inputs; None if it was not to be kept.
+        model: what was written, or would have been, weights in its stored types: an `onnx_ir.Model`, simplified or in
+            float16 if that was asked for, or an `nn.Module` if one was folded with example inputs; None if it was not
+            to be kept.
         plan: every decision, and the units of every tensor.
         report: counts, proof and latency, with `to_json()` and `save(path)`.
 

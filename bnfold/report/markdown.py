@@ -30,7 +30,7 @@ def _parts(data: Data) -> Iterator[str]:
     for group in (*ledger.kept(data), *ledger.removed(data)):
         yield _members(group)
     yield "### Proof"
-    yield escaped(proof.every_input(data["proof"]))
+    yield escaped(proof.every_input(data))
     yield table(proof.unproved(data["proof"]))
     yield table(proof.checks(found))
     yield table(proof.outputs(found))

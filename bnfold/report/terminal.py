@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bnfold.objective import Objective
 from bnfold.report import benchmark, ledger, merges, verdict
+from bnfold.report.content.proof import STEPS, before
 from bnfold.report.data import FoldReport
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
 def fold_report(report: FoldReport, *, verbose: bool = False, dry_run: bool = False) -> list[RenderableType]:
     """The whole of a fold."""
-    parts = [*inspect_report(report, verbose=verbose), *verdict.verification(report.verification, report.proof)]
+    later = {entry for entry in STEPS if getattr(report, entry) is not None}
+    parts = inspect_report(report, verbose=verbose)
+    parts += verdict.verification(report.verification, report.proof, before(later))
     if report.simplified is not None:
-        parts += [Text("Simplified by onnxsim, against the original."), *verdict.verification(report.simplified)]
+        parts += verdict.verification(report.simplified, of=" of the file that onnxsim made, against the original")
     if report.half is not None:
         parts += half(report.half)
     if report.benchmark is not None:

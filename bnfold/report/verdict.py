@@ -26,11 +26,22 @@ SHOWN = 6
 """Of longer lists the first are shown; JSON has them all."""
 
 
-def verification(result: Verification, every_input: Proof | None = None) -> list[RenderableType]:
-    """The verdict with everything behind it, in short, and the proof for every input if there is one."""
-    head = Text.assemble("Proof: ", (result.verdict.replace("_", " "), VERDICT_STYLE[result.verdict]))
-    if every_input is not None:
-        head.append_text(Text.assemble(", ", proof.verdict(every_input)))
+def verification(result: Verification, every_input: Proof | None = None, of: str = "") -> list[RenderableType]:
+    """The verdict with everything behind it, in short, and the proof for every input if there is one.
+
+    Args:
+        result: what was found by running the models.
+        every_input: what was found without running them.
+        of: what the verdict is about, where that is not the file written.
+    """
+    ran = Text(result.verdict.replace("_", " "), style=VERDICT_STYLE[result.verdict])
+    if every_input is None:
+        found = [ran]
+    elif result.verdict == "not_run":
+        found = [proof.verdict(every_input), Text("; nothing was run")]
+    else:
+        found = [ran, Text(", "), proof.verdict(every_input)]
+    head = Text.assemble(f"Proof{of}: ", *found)
     parts: list[RenderableType] = [head]
     checks = _checks(result.algebra, result.rounding)
     if checks.row_count:

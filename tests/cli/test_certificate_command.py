@@ -56,6 +56,13 @@ def test_options_that_change_the_file_exclude_a_certificate(tmp_path: Path, net:
     assert not (tmp_path / "c.json").exists()
 
 
+def test_without_a_run_the_head_of_the_proof_is_that_of_the_certificate(run: Run, net: Path) -> None:
+    done = run("fold", net, "-o", "out.onnx", "--no-verify", "--no-bench", "--certificate", "c.json")
+    assert done.returncode == 0, done.stderr
+    assert "Proof: proved for every input; nothing was run" in done.stdout
+    assert "Running both models to compare them was switched off." in done.stdout
+
+
 def test_several_models_have_no_certificate_in_common(run: Run, tmp_path: Path, net: Path) -> None:
     onnx.save(small_net(1), tmp_path / "other.onnx")
     done = run("fold", net, "other.onnx", "-o", "folder", "--certificate", "c.json")

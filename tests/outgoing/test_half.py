@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 
 import bnfold
+from bnfold.errors import UsageError
 from bnfold.graph.tensors import exact_of
 from bnfold.outgoing import half_verdict
 from bnfold.outgoing.half import to_half
@@ -115,6 +116,34 @@ def test_the_verdict(tmp_path: Path) -> None:
     assert report.half.largest[1] > 1
     stored = onnx.load(tmp_path / "out.onnx")
     assert {tensor.data_type for tensor in stored.graph.initializer} == {onnx.TensorProto.FLOAT16}
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_the_model_that_is_returned_is_the_one_in_float16(tmp_path: Path, external: bool) -> None:
+    net = small()
+    onnx.save(net.model(net.bn(net.conv("x", 80))), tmp_path / "in.onnx")
+    target = tmp_path / "out.onnx"
+    result = bnfold.fold(tmp_path / "in.onnx", output=target, precision="fp16", verify=False, external_data=external)
+    stored = onnx.load(target)
+    for path in tmp_path.glob("out.onnx*"):
+        path.unlink()
+    made = ir.to_proto(result.model)
+    assert [node.op_type for node in made.graph.node] == [node.op_type for node in stored.graph.node]
+    weights, written = (
+        {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        for model in (made, stored)
+    )
+    assert {array.dtype.name for array in weights.values()} == {"float16"}
+    assert weights.keys() == written.keys()
+    assert all(np.array_equal(weights[name], written[name]) for name in written)
+
+
+def test_another_precision_is_refused(tmp_path: Path) -> None:
+    net = small()
+    onnx.save(net.model(net.bn(net.conv("x", 8))), tmp_path / "in.onnx")
+    with pytest.raises(UsageError, match="precision='bf16' is unknown; it is 'fp16', or None"):
+        bnfold.fold(tmp_path / "in.onnx", output=tmp_path / "out.onnx", precision="bf16")
+    assert not (tmp_path / "out.onnx").exists()
 
 
 def test_a_bad_conversion_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

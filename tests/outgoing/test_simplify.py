@@ -24,10 +24,12 @@ def source(tmp_path: Path) -> Path:
 
 def test_simplified_and_proved_again(source: Path) -> None:
     target = source.with_name("out.onnx")
-    report = bnfold.fold(source, output=target, simplify=True).report
+    result = bnfold.fold(source, output=target, simplify=True)
+    report = result.report
     assert report.simplified is not None
     assert report.simplified.verdict == "equivalent"
     assert [node.op_type for node in onnx.load(target).graph.node] == ["Conv", "Relu"]
+    assert [node.op_type for node in result.model.graph] == ["Conv", "Relu"]
     assert sorted(path.name for path in source.parent.iterdir()) == ["in.onnx", "out.onnx"]
 
 

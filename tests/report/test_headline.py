@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bnfold.report.content.headline import badge, headline, verdict
+from bnfold.report.content.proof import every_input
 
 
 def test_its_numbers_are_those_of_the_run(data: dict[str, Any]) -> None:
@@ -44,7 +45,7 @@ def test_a_failed_proof_claims_nothing(data: dict[str, Any]) -> None:
 
 
 def test_what_was_not_verified_is_not_claimed(data: dict[str, Any]) -> None:
-    data["verification"]["verdict"] = "not_run"
+    data["verification"]["verdict"], data["proof"] = "not_run", None
     assert badge(data) == "Not verified"
     assert "computes the same was not verified" in headline(data)
 
@@ -64,3 +65,33 @@ def test_no_proof_no_claim(data: dict[str, Any]) -> None:
 def test_it_says_what_ran_the_models(data: dict[str, Any], by: str, says: str) -> None:
     data["verification"]["rounding"]["by"] = by
     assert says in headline(data)
+
+
+def test_of_a_file_in_float16_the_fold_is_proved_and_the_file_is_measured(data: dict[str, Any]) -> None:
+    outputs = [{"error": error, "original": 2 * error} for error in (1e-5, 2.5e-4, 1e-6)]
+    data["half"] = {"holds": True, "outputs": outputs}
+    assert (
+        "the folded model computes the same, proved for every input before the conversion to float16, and on ONNX "
+        "Runtime the float16 file's error is 2.5e-04, the original's in float16 5.0e-04;"
+    ) in headline(data)
+    assert every_input(data).startswith("Proved for every input before the conversion to float16: ")
+    data["half"]["outputs"] = []
+    assert "error is" not in headline(data)
+
+
+def test_of_a_simplified_file_the_fold_is_proved_and_the_file_is_measured(data: dict[str, Any]) -> None:
+    rounding = {"original": 2e-7, "folded": 3e-7, "by": "ONNX Runtime"}
+    data["simplified"] = {"verdict": "equivalent", "rounding": rounding}
+    assert (
+        "proved for every input before the simplification, and on ONNX Runtime the simplified file's error is 3.0e-07, "
+        "the original's 2.0e-07;"
+    ) in headline(data)
+    data["proof"] |= {"verdict": "not_proved", "unproved": [{}]}
+    assert every_input(data).startswith("Not proved for every input before the simplification: ")
+
+
+def test_what_was_proved_and_not_run_claims_the_proof_alone(data: dict[str, Any]) -> None:
+    data["verification"]["verdict"] = "not_run"
+    assert data["proof"]["verdict"] == "proved"
+    assert badge(data) == "Proved, not run"
+    assert "that it computes the same is proved for every input, and nothing was run" in headline(data)

@@ -21,9 +21,11 @@ from bnfold.outgoing.half import Stays
 from bnfold.outgoing.half_verdict import HalfOutput, HalfReport
 from bnfold.plan import Decision
 from bnfold.price import Price
+from bnfold.proof.result import Measured as Distances
+from bnfold.proof.result import Proof, Unproved
 from bnfold.report import terminal
 from bnfold.report.data import Counts, FoldReport
-from bnfold.verification.verdict import Verification
+from bnfold.verification.verdict import Verification, not_run
 
 REPORT = FoldReport(
     source="net.onnx",
@@ -59,11 +61,38 @@ def test_what_was_written_and_what_was_not() -> None:
 
 def test_a_simplified_file_has_a_proof_of_its_own() -> None:
     text = shown(replace(REPORT, simplified=Verification("different", sentences=("What onnxsim did.",))))
-    verdicts = [each for each in text if each.startswith(("Proof", "Simplified"))]
-    assert verdicts == ["Proof: equivalent", "Simplified by onnxsim, against the original.", "Proof: different"]
+    verdicts = [each for each in text if each.startswith("Proof")]
+    assert verdicts == [
+        "Proof before the simplification: equivalent",
+        "Proof of the file that onnxsim made, against the original: different",
+    ]
     told = [each.strip() for each in text]
     assert told.index("The original's proof.") < told.index(verdicts[1]) < told.index("What onnxsim did.")
     assert text[-1] == "Nothing was written."
+
+
+PROVED, OPEN = Proof((), 3, Distances()), Proof((Unproved("conv1", "a", "its weights differ"),), 3, Distances())
+
+
+@pytest.mark.parametrize(
+    ("report", "head"),
+    [
+        (replace(REPORT, proof=PROVED), "Proof: equivalent, proved for every input"),
+        (replace(REPORT, half=HalfReport((), ("x", 1.0), (), 1)), "Proof before the conversion to float16: equivalent"),
+        (
+            replace(REPORT, proof=PROVED, half=HalfReport((), ("x", 1.0), (), 1)),
+            "Proof before the conversion to float16: equivalent, proved for every input",
+        ),
+        (replace(REPORT, verification=not_run("Off.")), "Proof: not run"),
+        (replace(REPORT, proof=PROVED, verification=not_run("Off.")), "Proof: proved for every input; nothing was run"),
+        (
+            replace(REPORT, proof=OPEN, verification=not_run("Off.")),
+            "Proof: not proved for every input: conv1: its weights differ; nothing was run",
+        ),
+    ],
+)
+def test_the_head_of_the_proof_says_what_ran_and_what_it_is_about(report: FoldReport, head: str) -> None:
+    assert line(report, "Proof") == head
 
 
 def test_merged_operators_are_summed_up() -> None:

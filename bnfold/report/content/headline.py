@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from bnfold.report.content.proof import before
 from bnfold.report.content.table import Data, error, plural
 
 DEFAULT_LEVEL = "all"
@@ -20,6 +21,8 @@ def verdict(data: Data) -> str:
 
 def badge(data: Data) -> str:
     """The verdict in two words."""
+    if _only_proved(data):
+        return "Proved, not run"
     return {"equivalent": "Equivalent", "different": "Not equivalent", "not_run": "Not verified"}[verdict(data)]
 
 
@@ -52,17 +55,38 @@ def _folded(data: Data) -> str:
 
 
 def _proved(data: Data) -> str:
+    if _only_proved(data):
+        return "that it computes the same is proved for every input, and nothing was run"
     if verdict(data) == "not_run":
         return "that it computes the same was not verified"
-    proof, rounding = data["proof"], data["verification"]["rounding"]
     ways = ["the folded model computes the same"]
-    if proof is not None and proof["verdict"] == "proved":
-        ways.append("proved for every input")
-    if rounding is not None and rounding["folded"] is not None:
-        ours, own = error(rounding["folded"]), error(rounding["original"])
-        on = {"emulation": "in emulation", "PyTorch": "in PyTorch"}.get(rounding["by"], f"on {rounding['by']}")
-        ways.append(f"and {on} its error is {ours}, the original's {own}")
-    return ", ".join(ways)
+    if _is_proved(data):
+        ways.append(f"proved for every input{before(data)}")
+    return ", ".join([*ways, *_errors(data)])
+
+
+def _is_proved(data: Data) -> bool:
+    return data["proof"] is not None and data["proof"]["verdict"] == "proved"
+
+
+def _only_proved(data: Data) -> bool:
+    return verdict(data) == "not_run" and _is_proved(data)
+
+
+def _errors(data: Data) -> list[str]:
+    """The error of the file that was written beside that of the original, if they were run."""
+    if "half" in data:
+        worst = max(data["half"]["outputs"], key=lambda output: output["error"], default=None)
+        if worst is None:
+            return []
+        ours, own = error(worst["error"]), error(worst["original"])
+        return [f"and on ONNX Runtime the float16 file's error is {ours}, the original's in float16 {own}"]
+    rounding = data.get("simplified", data["verification"])["rounding"]
+    if rounding is None or rounding["folded"] is None:
+        return []
+    on = {"emulation": "in emulation", "PyTorch": "in PyTorch"}.get(rounding["by"], f"on {rounding['by']}")
+    its = "the simplified file's" if "simplified" in data else "its"
+    return [f"and {on} {its} error is {error(rounding['folded'])}, the original's {error(rounding['original'])}"]
 
 
 def _where(data: Data) -> str:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from bnfold.report.content.table import Data, Name, Table, error, plural, table
 
 SHOWN = 20
 """Of open claims and changed predictions the first are listed; JSON has them all."""
+STEPS = {"simplified": "the simplification", "half": "the conversion to float16"}
+"""What may come between the proof for every input and the file, by the entry of its own verdict."""
+
+
+def before(report: Container[str]) -> str:
+    """What only the fold is proved before: the end of a clause, empty where the fold is what was written."""
+    return next((f" before {step}" for entry, step in STEPS.items() if entry in report), "")
 
 
 def checks(found: Data) -> Table | None:
@@ -61,15 +70,18 @@ def accuracy(found: Data) -> list[str]:
     ]
 
 
-def every_input(proof: Data | None) -> str:
+def every_input(data: Data) -> str:
     """The proof for every input in a sentence."""
+    proof = data["proof"]
     if proof is None:
         return "Nothing was proved for every input, because nothing was verified."
     measured, tensors = proof["weights"], plural(proof["tensors"], "tensor")
     if proof["verdict"] == "proved":
-        told = f"Proved for every input: an independent checker confirmed every operator's equation, {tensors} in all."
+        told = f"Proved for every input{before(data)}: an independent checker confirmed every operator's equation, "
+        told += f"{tensors} in all."
     else:
-        told = f"Not proved for every input: of {tensors}, {plural(len(proof['unproved']), 'claim')} stayed open."
+        left = plural(len(proof["unproved"]), "claim")
+        told = f"Not proved for every input{before(data)}: of {tensors}, {left} stayed open."
     if measured["sampled"]:
         told += (
             f" Of {measured['rewritten']:,} rewritten weights it computed {measured['sampled']:,} again with "
