@@ -48,11 +48,12 @@ def evaluate_constants(model: ir.Model) -> None:
     known = infer_shapes(model)
     replace_sequences(model, known)
     exact: dict[str, NDArray[Any]] = {}
+    names = {name for graph in graphs(model.graph) for name in ir.convenience.create_value_mapping(graph)}
     for node in [node for graph in graphs(model.graph) for node in graph]:
         if node.domain not in ("", "ai.onnx") or node.op_type in _NOT_EVALUATED:
             continue
         if node.op_type == "Reshape":
-            _fix_reshape(model.graph, node, known)
+            _fix_reshape(model.graph, node, known, names)
         if len(node.outputs) != 1 or node.outputs[0].is_graph_output():
             continue
         value = _evaluated(model, node, exact, known)
@@ -86,26 +87,30 @@ def _evaluated(
     if node.op_type in ("Cast", "CastLike"):
         (only,) = feeds.values()
         dtype = _result_type(node, only, known)
+        if dtype is None:
+            return None
         return only.astype(np.float64) if dtype in FLOATS else only.astype(dtype.numpy())
     result = _run(model, node, feeds)
     return None if result is None or result.size > limit else result
 
 
-def _result_type(node: ir.Node, value: NDArray[Any], known: dict[str, Known]) -> ir.DataType:
-    """The type that the node's output is stored in; `value` itself is float64 for every float type."""
+def _result_type(node: ir.Node, value: NDArray[Any], known: dict[str, Known]) -> ir.DataType | None:
+    """The type that the node's output is stored in; `value` itself is float64 for every float type.
+
+    None for a CastLike of a tensor whose type is not known.
+    """
     stated = known.get(node.outputs[0].name or "", UNKNOWN).dtype
     if stated is not None:
         return stated
     if node.op_type == "Cast":
-        return ir.DataType(node.attributes.get_int("to", ir.DataType.FLOAT))
-    types = [
-        known.get(operand.name or "", Known(None, operand.dtype)).dtype
-        for operand in (node.inputs[1:] if node.op_type == "CastLike" else node.inputs)
-        if operand is not None
-    ]
-    floats = [dtype for dtype in types if dtype in FLOATS]
-    if value.dtype == np.float64 or node.op_type == "CastLike":
-        return next((dtype for dtype in (floats or types) if dtype is not None), ir.DataType.FLOAT)
+        target = node.attributes["to"]  # a name before opset 6
+        return ir.DataType[target.as_string()] if target.type is ir.AttributeType.STRING else ir.DataType(target.value)
+    operands = node.inputs[1:] if node.op_type == "CastLike" else node.inputs
+    types = [known.get(each.name or "", Known(None, each.dtype)).dtype for each in operands if each is not None]
+    if node.op_type == "CastLike":
+        return types[0]
+    if value.dtype == np.float64:
+        return next((dtype for dtype in types if dtype in FLOATS), ir.DataType.FLOAT)
     return ir.DataType.from_numpy(value.dtype)
 
 
@@ -161,6 +166,7 @@ def _replace(
     name = output.name or ""
     value = np.asarray(value)
     dtype = _result_type(node, value, known)
+    assert dtype is not None
     known[name] = Known(value.shape, dtype)
     constant = ir.Value(name=name)
     if dtype in FLOATS:
@@ -176,14 +182,18 @@ def _replace(
     graph.register_initializer(constant)
 
 
-def _fix_reshape(graph: ir.Graph, node: ir.Node, known: dict[str, Known]) -> None:
+def _fix_reshape(graph: ir.Graph, node: ir.Node, known: dict[str, Known], names: set[str]) -> None:
     shape = known.get(node.outputs[0].name or "", UNKNOWN).shape
     if constant_tensor(node.inputs[1]) is not None or shape is None or 0 in shape:
         return
     if sum(not isinstance(dim, int) for dim in shape) > 1:
         return
     target = np.asarray([dim if isinstance(dim, int) else -1 for dim in shape], np.int64)
-    constant = ir.Value(name=f"{node.outputs[0].name}.shape", const_value=ir.tensor(target))
+    name = f"{node.outputs[0].name}.shape"
+    while name in names:
+        name += "'"
+    names.add(name)
+    constant = ir.Value(name=name, const_value=ir.tensor(target))
     constant.shape, constant.type = ir.Shape(target.shape), ir.TensorType(ir.DataType.INT64)
     graph.register_initializer(constant)
     node.replace_input_with(1, constant)
