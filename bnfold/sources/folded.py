@@ -119,6 +119,7 @@ def rebuild(
     try:
         for removed in configuration.removed:
             _take_out(module, removed)
+        _keep_inputs(module)
         for biased in configuration.biases:
             layer = module.get_submodule(biased)
             layer.register_parameter("bias", nn.Parameter(torch.empty_like(state[f"{biased}.bias"])))
@@ -167,6 +168,13 @@ def _take_out(module: nn.Module, path: str) -> None:
         raise TypeError(path)
     rest = OrderedDict((name, part) for name, part in norm.named_children() if not isinstance(part, nn.Identity))
     module.set_submodule(path, nn.Sequential(rest) if rest else nn.Identity())
+
+
+def _keep_inputs(module: nn.Module) -> None:
+    """Let no activation write into what it reads: without the normalization before it, others may read that too."""
+    for part in module.modules():
+        if getattr(part, "inplace", False) is True:
+            part.inplace = False
 
 
 def _damaged(path: str | Path) -> SourceError:

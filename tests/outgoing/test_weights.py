@@ -157,6 +157,16 @@ def test_another_epsilon_is_read_from_the_module(tmp_path):
     torch.testing.assert_close(bnfold.load(tmp_path / "folded.safetensors")(images), module(images))
 
 
+@pytest.mark.parametrize("block", [zoo.PreActBasicBlock, zoo.PreActBottleneck])
+def test_an_activation_that_writes_into_its_input_spares_the_shortcut(block, tmp_path):
+    module = seeded(zoo.PreActResNet(block, (2, 2), num_classes=3, stem="cifar", stem_width=4, widths=(4, 8)))
+    target = tmp_path / "folded.safetensors"
+    bnfold.fold(module, torch.rand(1, 3, 32, 32), output=target)
+    again, images = bnfold.load(target), torch.rand(2, 3, 32, 32, dtype=torch.float64)
+    wanted, found = module.double()(images), again.double()(images)
+    assert (found - wanted).abs().max() <= 1e-5 * wanted.abs().max()
+
+
 def test_an_architecture_by_name(tmp_path):
     torch.save(seeded(Plain(num_classes=3)).state_dict(), tmp_path / "net.pt")
     target = tmp_path / "folded.safetensors"
