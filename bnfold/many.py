@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,18 @@ def _names(sources: Sequence[Path]) -> list[str]:
     return [f"{name.removesuffix('.onnx')}.onnx" for name in names]
 
 
+def _check_report(path: Path, *, force: bool) -> None:
+    """Raise `UsageError` for a file that the report would replace and that is none itself; a retry replaces reports."""
+    if force or not path.exists():
+        return
+    try:
+        is_report = {field.name for field in fields(Outcome)} <= json.loads(path.read_text()).keys()
+    except (OSError, ValueError, AttributeError):
+        is_report = False
+    if not is_report:
+        raise UsageError(f"The report {path} would replace a file that is none; move that, or --force to replace it.")
+
+
 def _fold(source: Path, target: Path, options: Mapping[str, Any]) -> Outcome:
     """Runs in a worker: returns whatever happens as data."""
     from bnfold.pipeline import fold
@@ -139,6 +151,7 @@ def _fold(source: Path, target: Path, options: Mapping[str, Any]) -> Outcome:
     report: Mapping[str, Any] | None = None
     code, sentence = 0, None
     try:
+        _check_report(target.with_suffix(".json"), force=bool(options.get("force")))
         report = fold(source, output=target, **{**options, "keep_model": False}).report.to_json()
     except FoldDiffersError as error:
         code, sentence, report = error.exit_code, str(error), error.report.to_json()

@@ -20,6 +20,7 @@ from bnfold.proof.certificate import write as write_certificate
 from bnfold.proving import Shapes
 from bnfold.report.data import FoldDiffersError, FoldReport, FoldResult
 from bnfold.reporting import report_of
+from bnfold.side_files import check_side_files, data_of
 from bnfold.sources import Reading
 from bnfold.sources.onnx import at_fault, load
 from bnfold.sources.raw_images import RawImages, taking
@@ -187,6 +188,8 @@ def fold(
             return fold_in_torch(source, example_inputs, merge=merge, objective=how.objective)
         shapes = shapes_of(source, example_inputs)
     target = None if output is None else Path(output)
+    if target is not None:
+        check_side_files({"certificate": certificate}, source, data, target, data_of(target))
     if target is not None and target.suffix.lower() in PYTORCH:
         from bnfold.verification import Settings
 

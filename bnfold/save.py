@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from bnfold.errors import UsageError
 from bnfold.rewrite import OutOfRangeError
+from bnfold.side_files import data_of
 from bnfold.wire import write_model
 
 SINGLE_FILE_LIMIT = 1_900_000_000
@@ -31,8 +32,9 @@ def check_output(path: Path, *, force: bool, suffix: str = ".onnx") -> None:
         raise UsageError(f"The output folder {path.parent} does not exist; create it first.")
     if path.suffix.lower() != suffix:
         raise UsageError(f"The output {path} must end in {suffix}.")
-    if path.exists() and not force:
-        raise UsageError(f"The output {path} exists; give another name, or --force to replace it.")
+    for taken in (path, data_of(path)):
+        if taken.exists() and not force:
+            raise UsageError(f"The output {taken} exists; give another name, or --force to replace it.")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"The output folder {path.parent} is not writable.")
 
@@ -74,7 +76,7 @@ def write(model: ir.Model, path: Path, *, external: bool = False) -> None:
     weights = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value)
     try:
         if external or weights > SINGLE_FILE_LIMIT:
-            ir.save(model, path, external_data=f"{path.name}.data")
+            ir.save(model, path, external_data=data_of(path).name)
         else:
             write_model(model, path)
     except OSError as error:
@@ -102,9 +104,8 @@ def publish(staged: Path, path: Path) -> None:
         UsageError: they cannot be moved; what was there is still there.
     """
     moves = [(staged, path)]
-    data = staged.with_name(f"{staged.name}.data")
-    if data.exists():
-        moves.insert(0, (data, path.with_name(data.name)))
+    if data_of(staged).exists():
+        moves.insert(0, (data_of(staged), data_of(path)))
     try:
         for source, _ in moves:
             _flush(source)

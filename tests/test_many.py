@@ -111,3 +111,30 @@ def test_joblib_chooses_the_backend(zoo: Path, tmp_path: Path) -> None:
         )
     assert threads
     assert "MainThread" not in threads
+
+
+def test_a_file_that_is_no_report_is_not_replaced(zoo: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    mine = tmp_path / "out" / "a.json"
+    for text in ("mine", "[1]", '{"source": "a.onnx"}'):
+        mine.write_text(text)
+        (outcome,) = fold_many([zoo / "a.onnx"], tmp_path / "out", jobs=1, verify=False)
+        assert outcome.exit_code == 2
+        assert (
+            outcome.error
+            == f"The report {mine} would replace a file that is none; move that, or --force to replace it."
+        )
+        assert mine.read_text() == text
+        assert not (tmp_path / "out" / "a.onnx").exists()
+    (outcome,) = fold_many([zoo / "a.onnx"], tmp_path / "out", jobs=1, verify=False, force=True)
+    assert outcome.exit_code == 0
+    assert json.loads(mine.read_text())["exit_code"] == 0
+
+
+def test_a_retry_replaces_the_report_of_what_failed(zoo: Path, tmp_path: Path) -> None:
+    (failed,) = fold_many([zoo / "bad.onnx"], tmp_path / "out", jobs=1, verify=False)
+    assert failed.exit_code == 3
+    onnx.save(small_net(0), zoo / "bad.onnx")
+    (outcome,) = fold_many([zoo / "bad.onnx"], tmp_path / "out", jobs=1, verify=False)
+    assert outcome.exit_code == 0
+    assert json.loads((tmp_path / "out" / "bad.json").read_text())["exit_code"] == 0

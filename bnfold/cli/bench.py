@@ -10,6 +10,7 @@ import typer
 from bnfold.cli.options import Arch, Json, Seconds, Trust
 from bnfold.cli.proof_options import Inputs, parse_variants
 from bnfold.errors import UsageError
+from bnfold.side_files import check_side_files
 
 if TYPE_CHECKING:
     from bnfold.latency.profile import Profile
@@ -55,6 +56,8 @@ def bench(
     from bnfold.report import benchmark
     from bnfold.report.plots import style
 
+    everyone = [*([against] if against else []), *(models or [])]
+    check_side_files({"--json": json_, "--csv": csv, "--plot": plot}, *everyone, *(load or []))
     if plot is not None:
         style.check(plot)
     profiles: list[Profile] = []
@@ -64,7 +67,6 @@ def bench(
         results = [stored.load(path) for path in load]
         result = results[-1]
     else:
-        everyone = [*([against] if against else []), *(models or [])]
         reading: dict[str, Any] = {"arch": arch, "trust": trust}
         result, profiles = _measure(
             everyone, input_, batch, level, threads, provider, seconds, reading, profile=profile

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bnfold.cli.options import Arch, Input, Json, Trust, parse_shapes
+from bnfold.side_files import check_side_files
 
 
 def diff(
@@ -24,6 +25,7 @@ def diff(
     from bnfold.difference import diff as compare
     from bnfold.report.difference import difference
 
+    check_side_files({"--json": json_}, before, after)
     with progress() as tell:
         tell("reading and comparing")
         found = compare(before, after, shapes=parse_shapes(input_), arch=arch, trust=trust)

@@ -38,6 +38,7 @@ from bnfold.cli.proof_options import (
 )
 from bnfold.errors import UsageError
 from bnfold.objective import Objective
+from bnfold.side_files import check_side_files, data_of
 
 
 def fold(
@@ -137,10 +138,13 @@ def fold(
             raise UsageError("--report takes one model; `bnfold report` renders the JSON beside each of several.")
         if plot is not None:
             raise UsageError("--plot takes one model; fold the models one by one to get a picture of each.")
+        check_side_files({"--json": json_}, *sources)
         _many(sources, output, json_, jobs, bench=bool(bench), **options)
     else:
         measured = bench is not False if onnx else bool(bench)
         options |= {"bench": measured, "certificate": certificate, "details": report is not None}
+        files = {"--json": json_, "--certificate": certificate, "--plot": plot, "--report": report}
+        check_side_files(files, sources[0], data, output, data_of(output))
         _one(sources[0], output, json_, verbose, plot, report, **options)
 
 

@@ -22,6 +22,7 @@ from bnfold.cli.options import (
     parse_shapes,
 )
 from bnfold.objective import Objective
+from bnfold.side_files import check_side_files
 
 
 def inspect(
@@ -43,6 +44,7 @@ def inspect(
     from bnfold.cli.output import progress, show
     from bnfold.report import terminal
 
+    check_side_files({"--json": json_}, source)
     with progress() as tell:
         tell("reading and solving")
         images = parse_images(normalize, input_layout, input_dtype)

@@ -24,13 +24,13 @@ def show(parts: list[RenderableType], data: dict[str, Any], target: str | None) 
     if target == "-":
         print(json.dumps(data, indent=2, allow_nan=False))
         return
-    if target is not None:
-        _write(Path(target), data)
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH_IN_LOGS, highlight=False)
     for part in parts:
         console.print(part)
+    if target is not None:
+        _write(Path(target), data)
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

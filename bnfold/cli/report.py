@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bnfold.side_files import check_side_files
+
 
 def report(
     run: Annotated[Path, typer.Argument(help="A report as JSON, from `fold --report run.json` or `fold --json`.")],
@@ -17,6 +19,7 @@ def report(
     from bnfold.report import file
 
     file.check(output)
+    check_side_files({"--output": output}, run)
     data = file.read(run)
     try:
         text = file.rendered(data, output.suffix.lower())

@@ -24,6 +24,7 @@ from bnfold.cli.proof_options import (
     parse_settings,
     parse_variants,
 )
+from bnfold.side_files import check_side_files
 
 
 def verify(
@@ -54,6 +55,7 @@ def verify(
     from bnfold.report.plots import growth, style
     from bnfold.report.verdict import verification as told
 
+    check_side_files({"--json": json_, "--plot": plot}, reference, candidate, certificate, data)
     if certificate is not None:
         _check(reference, candidate, certificate, json_, shapes=parse_shapes(input_), arch=arch, trust=trust)
         return

@@ -174,7 +174,7 @@ def _keep_inputs(module: nn.Module) -> None:
     """Let no activation write into what it reads: without the normalization before it, others may read that too."""
     for part in module.modules():
         if getattr(part, "inplace", False) is True:
-            part.inplace = False
+            part.inplace = False  # type: ignore[assignment]  # a plain attribute of activations
 
 
 def _damaged(path: str | Path) -> SourceError:

@@ -43,13 +43,11 @@ def check(path: Path, option: str = "--plot") -> None:
     """Raise before any work is done if the picture cannot be drawn.
 
     Raises:
-        UsageError: the ending names no kind of picture, or there is no such folder.
+        UsageError: the ending names no kind of picture.
         MissingExtraError: matplotlib is not installed.
     """
     if path.suffix.lower() not in ENDINGS:
         raise UsageError(f"{option} {path} must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
-    if not path.parent.is_dir():
-        raise UsageError(f"The folder {path.parent} for the picture does not exist; create it first.")
     try:
         import matplotlib as mpl
     except ImportError:
