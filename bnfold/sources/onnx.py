@@ -72,7 +72,7 @@ def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
         SourceError: it cannot be parsed.
     """
     try:
-        model = read_model(path, lambda proto: write_out(proto, path.parent))
+        model = read_model(path, write_out)
     except Exception as error:
         raise SourceError(f"{path} cannot be read as an ONNX model: {_first_line(error)}.") from None
     if freeze_inputs or (model.ir_version or 0) < OVERRIDABLE_SINCE:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 
-def write_out(model: onnx.ModelProto, folder: Path) -> None:
+def write_out(model: onnx.ModelProto) -> None:
     """Replace every sparse initializer and every `sparse_value` of a Constant by a dense tensor, in place.
 
     Args:
-        model: subgraphs and functions are looked through as well.
-        folder: where external data lies.
+        model: subgraphs and functions are looked through as well; no sparse tensor has data in another file.
     """
     for graph in _graphs(model.graph):
-        graph.initializer.extend(_dense(sparse, folder) for sparse in graph.sparse_initializer)
+        graph.initializer.extend(_dense(sparse) for sparse in graph.sparse_initializer)
         del graph.sparse_initializer[:]
-        _constants(graph, folder)
+        _constants(graph)
     for function in model.functions:
-        _constants(function, folder)
+        _constants(function)
         for node in function.node:
             for graph in _bodies(node):
-                _constants(graph, folder)
+                _constants(graph)
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
@@ -42,17 +40,17 @@ def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
             yield from _graphs(graph)
 
 
-def _constants(graph: onnx.GraphProto | onnx.FunctionProto, folder: Path) -> None:
+def _constants(graph: onnx.GraphProto | onnx.FunctionProto) -> None:
     for node in graph.node:
         for attribute in node.attribute:
             if node.op_type == "Constant" and attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
-                attribute.CopyFrom(helper.make_attribute("value", _dense(attribute.sparse_tensor, folder)))
+                attribute.CopyFrom(helper.make_attribute("value", _dense(attribute.sparse_tensor)))
 
 
-def _dense(sparse: onnx.SparseTensorProto, folder: Path) -> onnx.TensorProto:
+def _dense(sparse: onnx.SparseTensorProto) -> onnx.TensorProto:
     """Indices are [n], into the flattened tensor, or [n, rank]."""
-    values = numpy_helper.to_array(sparse.values, str(folder))
-    indices = numpy_helper.to_array(sparse.indices, str(folder))
+    values = numpy_helper.to_array(sparse.values)
+    indices = numpy_helper.to_array(sparse.indices)
     array = np.zeros(tuple(sparse.dims), values.dtype)
     if indices.ndim == 1:
         array.reshape(-1)[indices] = values

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from bnfold.wire.data_files import data_file, read_small
 from bnfold.wire.fields import GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_RAW_DATA, Field, WireError, fields, prefix
 
 _WORTH_MAPPING = 1024
@@ -30,19 +31,20 @@ def read_model(path: Path, amend: Callable[[onnx.ModelProto], None] | None = Non
             short.
     """
     whole = _mapped(path)
-    proto = _skeleton(whole)
+    proto = _skeleton(whole, path)
     if amend is not None:
         amend(proto)
     model = ir.from_proto(proto)
     maps = {_HERE: whole}
     for value in model.graph.initializers.values():
         tensor = value.const_value
-        if not isinstance(tensor, ir.ExternalTensor) or tensor.dtype.bitwidth < 8:
+        if not isinstance(tensor, ir.ExternalTensor):
             continue
         location = str(tensor.location)
         if location not in maps:
-            maps[location] = _mapped(_beside(path, location))
-        value.const_value = _slice(maps[location], tensor)
+            maps[location] = _mapped(data_file(path, location))
+        if tensor.dtype.bitwidth >= 8:
+            value.const_value = _slice(maps[location], tensor)
     ir.external_data.set_base_dir(model.graph, path.parent)
     return model
 
@@ -54,7 +56,7 @@ def read_skeleton(path: Path) -> onnx.ModelProto:
         WireError, OSError, or what protobuf raises: the file is damaged.
     """
     whole = _mapped(path)
-    proto = _skeleton(whole)
+    proto = _skeleton(whole, path)
     inputs = {value.name for value in proto.graph.input}
     kept = []
     for tensor in proto.graph.initializer:
@@ -73,7 +75,7 @@ def read_skeleton(path: Path) -> onnx.ModelProto:
     return checked
 
 
-def _skeleton(whole: memoryview) -> onnx.ModelProto:
+def _skeleton(whole: memoryview, path: Path) -> onnx.ModelProto:
     """The model in a buffer, its larger weights marked as external: offset and length in that buffer."""
     rest: list[bytes | memoryview] = []
     weights: list[onnx.TensorProto] = []
@@ -91,6 +93,7 @@ def _skeleton(whole: memoryview) -> onnx.ModelProto:
         rest += [prefix(MODEL_GRAPH, len(graph)), graph]
     proto = onnx.ModelProto()
     proto.ParseFromString(b"".join(rest))
+    read_small(proto, path)
     proto.graph.initializer.extend(weights)
     return proto
 
@@ -136,14 +139,6 @@ def _slice(buffer: memoryview, tensor: ir.ExternalTensor) -> ir.TensorProtocol:
     return ir.Tensor(
         array, tensor.dtype, name=tensor.name, doc_string=tensor.doc_string, metadata_props=metadata or None
     )
-
-
-def _beside(path: Path, location: str) -> Path:
-    """A data file, which must lie in the folder of its model or below."""
-    folder, data = path.parent.resolve(), (path.parent / location).resolve()
-    if not data.is_relative_to(folder):
-        raise WireError(f"its data file {location} lies outside of its folder")
-    return data
 
 
 def _mapped(path: Path) -> memoryview:

@@ -1,0 +1,55 @@
+"""Tensors whose data lie in files beside the model: where these are, and the few that are read at once.
+
+Initializers of the main graph may be large, and are mapped when they are used. Those in subgraphs, sparse ones, and
+what attributes and functions hold are small; of some, onnx and onnx_ir would look for the data in the working directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
+
+from bnfold.wire.fields import WireError
+
+
+def data_file(model: Path, location: str) -> Path:
+    """Where a data file lies, all links resolved.
+
+    Raises:
+        WireError: it is missing, no plain file, or not in the folder of its model or below.
+    """
+    folder, file = model.parent.resolve(), (model.parent / location).resolve()
+    if not file.is_relative_to(folder):
+        raise WireError(f"its data file {location} lies outside of its folder")
+    if not file.is_file():
+        raise WireError(f"its data file {location} is missing or no plain file")
+    return file
+
+
+def read_small(model: onnx.ModelProto, path: Path) -> None:
+    """Read, in place, the data of all tensors of a model without its initializers.
+
+    Raises:
+        WireError, OSError, or what onnx raises: a data file is missing, too short or not where it must be.
+    """
+    folder = path.parent.resolve()
+    for tensor in _external(model):
+        for entry in tensor.external_data:
+            if entry.key == "location":  # onnx follows no link
+                entry.value = str(data_file(path, entry.value).relative_to(folder))
+        load_external_data_for_tensor(tensor, str(folder))
+
+
+def _external(message: Any) -> Iterator[onnx.TensorProto]:
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for part in value if isinstance(value, Sequence) else (value,):
+            if not isinstance(part, onnx.TensorProto):
+                yield from _external(part)
+            elif uses_external_data(part):
+                yield part
