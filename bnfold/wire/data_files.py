@@ -1,7 +1,7 @@
 """Tensors whose data lie in files beside the model: where these are, and the few that are read at once.
 
 Initializers of the main graph may be large, and are mapped when they are used. Those in subgraphs, sparse ones, and
-what attributes and functions hold are small; of some, onnx and onnx_ir would look for the data in the working directory.
+what attributes and functions hold are small; of some, onnx and onnx_ir would seek the data in the working directory.
 """
 
 from __future__ import annotations

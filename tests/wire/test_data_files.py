@@ -54,13 +54,22 @@ def test_nothing_is_read_outside(folder: Path, way: str, place: str) -> None:
             check(path)
 
 
-def test_nor_are_numbers_of_half_a_byte(folder: Path) -> None:
-    path = stored(INITIALIZER, "../secret.bin", folder)
-    model = onnx.load(path, load_external_data=False)
-    model.graph.initializer[0].data_type = TensorProto.INT4
-    path.write_bytes(model.SerializeToString())
-    with pytest.raises(WireError, match="outside"):
-        read_model(path)
+def test_numbers_of_half_a_byte(folder: Path) -> None:
+    for location in ("in.bin", "../secret.bin"):
+        path = stored(INITIALIZER, location, folder)
+        model = onnx.load(path, load_external_data=False)
+        (tensor,) = model.graph.initializer
+        tensor.data_type, tensor.dims[:] = TensorProto.INT4, [4, 4]
+        path.write_bytes(model.SerializeToString())
+        if location == "in.bin":
+            (value,) = read_model(path).graph.initializers.values()
+            assert value.const_value is not None
+            halves = [half for byte in VALUES.tobytes() for half in (byte & 15, byte >> 4)]
+            signed = [half - 16 * (half > 7) for half in halves]
+            np.testing.assert_array_equal(value.const_value.numpy().reshape(-1).astype(int), signed)
+        else:
+            with pytest.raises(WireError, match="outside"):
+                read_model(path)
 
 
 @pytest.mark.parametrize("place", PLACES)
