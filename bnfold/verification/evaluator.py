@@ -133,7 +133,7 @@ class Evaluator(ReferenceEvaluator):
             outputs = list(node.run(*inputs, **extra))
         except BnfoldError as error:
             raise error if isinstance(error, Float64Error) else Float64Error(str(error)) from error
-        except Exception as error:
+        except Exception as error:  # the operators of onnx.reference raise of every kind
             why = Float64Error(f"Operator {title} failed: {one_line(error)}")
         else:
             narrow = None if node.op_type in _EXACT_SOURCES else _narrow(outputs)
@@ -153,7 +153,7 @@ class Evaluator(ReferenceEvaluator):
     def _on_runtime(self, lent: Lent, title: str, inputs: list[Any]) -> list[Any]:
         try:
             outputs = list(lent.run(*inputs))
-        except Exception as error:
+        except Exception as error:  # ONNX Runtime refuses it, or it reads what cannot be the input of a model
             raise Float64Error(f"Operator {title} has no float64 implementation. {one_line(error)}") from error
         self.lent.append(title)
         return outputs
@@ -191,5 +191,6 @@ def _title(node: onnx.NodeProto) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error, white space folded and cut."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    """The message of an error with white space folded, cut, and a full stop: whatever follows it is a new sentence."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{text[:300].rstrip('.')}."

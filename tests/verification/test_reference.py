@@ -175,7 +175,7 @@ def test_subgraphs_and_functions_use_the_exact_operators():
     np.testing.assert_allclose(Reference(as_ir(model)).run({"x": x})["y"], truth, rtol=1e-13)
 
 
-def test_loop_without_scan_outputs_and_refusal_with():
+def test_a_loop_of_exact_operators():
     value = helper.make_tensor_value_info
     body = helper.make_graph(
         [helper.make_node("Add", ["v", "step"], ["w"]), helper.make_node("Identity", ["on"], ["on2"])],
@@ -195,8 +195,20 @@ def test_loop_without_scan_outputs_and_refusal_with():
     body.output.append(value("w", TensorProto.FLOAT, [2]))
     nodes = [helper.make_node("Loop", ["n", "on0", "x"], ["y", "all"], body=body)]
     model = graph_model(nodes, [("x", TensorProto.FLOAT, [2])], ["y", "all"], start)
-    with pytest.raises(Float64Error, match="Loop"):
-        Reference(as_ir(model)).run({"x": np.zeros(2)})
+    turns = Reference(as_ir(model)).run({"x": np.zeros(2)})["all"]
+    np.testing.assert_allclose(turns, np.float64(np.float32(0.1)) * np.array([[1, 1], [2, 2], [3, 3]]), rtol=1e-15)
+
+
+def test_an_operator_that_fails_is_a_sentence():
+    """What comes behind it in a report is a sentence of its own."""
+    wrong = helper.make_node("Reshape", ["x", "five"], ["t"])
+    branch = helper.make_graph([wrong], "b", [], [onnx.ValueInfoProto(name="t")])
+    node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch, name="it")
+    model = graph_model(
+        [node], [("x", TensorProto.FLOAT, [2, 3])], ["y"], [("c", np.array(True)), ("five", np.array([5]))]
+    )
+    with pytest.raises(Float64Error, match=r"^Operator Reshape failed: cannot reshape .* into shape \(5,\)\.$"):
+        Reference(as_ir(model)).run({"x": np.zeros((2, 3))})
 
 
 def test_random_numbers_have_no_truth():

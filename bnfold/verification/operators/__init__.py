@@ -2,10 +2,11 @@
 
 from bnfold.verification.operators.convolution import Conv, ConvTranspose
 from bnfold.verification.operators.elementwise import Cast, Erf, LogSoftmax, Softmax
+from bnfold.verification.operators.loop import Loop
 from bnfold.verification.operators.normalization import LRN, BatchNormalization, TrainingModeError
 from bnfold.verification.operators.pooling import AveragePool, GlobalMaxPool, MaxPool
 from bnfold.verification.operators.quantization import DequantizeLinear
-from bnfold.verification.operators.shaping import Loop, Pad, Resize, Upsample
+from bnfold.verification.operators.shaping import Pad, Resize, Upsample
 
 OPERATORS = (
     AveragePool,

@@ -1,16 +1,14 @@
-"""Pad that may crop, Resize and Upsample of every opset, and Loop without scan outputs."""
+"""Pad that may crop, and Resize and Upsample of every opset."""
 
 from typing import Any
 
 import numpy as np
 from onnx.reference.op_run import OpRun
-from onnx.reference.ops.op_loop import Loop as VerticalLoop
 from onnx.reference.ops.op_resize import Resize as Resize11
 
 from bnfold.verification.operators.windows import Array
 
 _resize: Any = Resize11._run
-_loop: Any = VerticalLoop._run
 
 
 class Pad(OpRun):
@@ -102,13 +100,3 @@ def _float32_scales(sizes: list[int], scales: Array) -> Array:
 
 def _resized(result: tuple[Array]) -> tuple[Array]:
     return (np.ascontiguousarray(result[0]),)
-
-
-class Loop(VerticalLoop):
-    """Loop; scan outputs are refused, because `onnx.reference` joins them along the wrong axis."""
-
-    def _run(self, *args: Any, **options: Any) -> tuple[Array, ...]:
-        if self.K:
-            raise NotImplementedError("scan outputs of Loop")
-        result: tuple[Array, ...] = _loop(self, *args, **options)
-        return result
