@@ -66,7 +66,7 @@ class Tracer(fx.Tracer):
                 self._opened.add(m)
                 m.forward = lambda *args, **kwargs: self.create_proxy("call_module", path, args, kwargs)
             return super().call_module(m, forward, args, kwargs)
-        except Exception:
+        except Exception:  # only noted: it goes on to whoever asked for the trace
             self.stuck = self.stuck or path
             raise
         finally:

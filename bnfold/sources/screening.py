@@ -101,7 +101,7 @@ def _entries(content: Any) -> Iterator[tuple[str, Any]]:
 def _asks_for(pickled: bytes) -> list[str]:
     try:
         return torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(pickled))
-    except Exception:
+    except Exception:  # bytes that are no pickle make it raise anything, and whatever cannot be read is refused
         return ["something that cannot be told"]
 
 
