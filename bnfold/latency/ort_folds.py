@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from bnfold.isolation import call
 from bnfold.latency.sessions import Level, open_session, session_options
+from bnfold.wire import read_model
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ def left_by_onnxruntime(path: Path, count: Callable[[ir.Model], T], level: Level
     with tempfile.TemporaryDirectory(prefix="bnfold-") as folder:
         optimized = Path(folder, "optimized.onnx")
         call("bnfold.latency.ort_folds:save_optimized", path=path, optimized=optimized, level=level)
-        return count(ir.load(optimized))
+        return count(read_model(optimized))
 
 
 def save_optimized(path: Path, optimized: Path, level: Level) -> None:

@@ -13,7 +13,6 @@ from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
 from bnfold import save
 from bnfold.errors import BnfoldError, SourceError
-from bnfold.sources.sparse import write_out
 from bnfold.wire import read_model, read_skeleton
 
 OVERRIDABLE_SINCE = 4
@@ -72,7 +71,7 @@ def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
         SourceError: it cannot be parsed.
     """
     try:
-        model = read_model(path, write_out)
+        model = read_model(path)
     except Exception as error:
         raise SourceError(f"{path} cannot be read as an ONNX model: {_first_line(error)}.") from None
     if freeze_inputs or (model.ir_version or 0) < OVERRIDABLE_SINCE:

@@ -4,8 +4,9 @@ An ONNX file is one protobuf message, which the usual readers and writers hold i
 weights are treated here; everything else is carried as it is, by onnx itself.
 """
 
+from bnfold.wire.data_files import data_files
 from bnfold.wire.fields import WireError
 from bnfold.wire.read import read_model, read_skeleton
 from bnfold.wire.write import write_model
 
-__all__ = ["WireError", "read_model", "read_skeleton", "write_model"]
+__all__ = ["WireError", "data_files", "read_model", "read_skeleton", "write_model"]

@@ -30,6 +30,17 @@ def data_file(model: Path, location: str) -> Path:
     return file
 
 
+def data_files(path: Path) -> set[Path]:
+    """The files beside an ONNX file that hold data of its tensors.
+
+    Raises:
+        WireError: one is missing, no plain file, or not in the folder of the model or below.
+        OSError, or what protobuf raises: the model itself is missing or damaged.
+    """
+    model = onnx.load(path, load_external_data=False)
+    return {data_file(path, entry.value) for tensor in _external(model) for entry in _locations(tensor)}
+
+
 def read_small(model: onnx.ModelProto, path: Path) -> None:
     """Read, in place, the data of all tensors of a model without its initializers.
 
@@ -38,9 +49,8 @@ def read_small(model: onnx.ModelProto, path: Path) -> None:
     """
     folder = path.parent.resolve()
     for tensor in _external(model):
-        for entry in tensor.external_data:
-            if entry.key == "location":  # onnx follows no link
-                entry.value = str(data_file(path, entry.value).relative_to(folder))
+        for entry in _locations(tensor):  # onnx follows no link
+            entry.value = str(data_file(path, entry.value).relative_to(folder))
         load_external_data_for_tensor(tensor, str(folder))
 
 
@@ -53,3 +63,7 @@ def _external(message: Any) -> Iterator[onnx.TensorProto]:
                 yield from _external(part)
             elif uses_external_data(part):
                 yield part
+
+
+def _locations(tensor: onnx.TensorProto) -> Iterator[onnx.StringStringEntryProto]:
+    return (entry for entry in tensor.external_data if entry.key == "location")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +12,17 @@ import onnx_ir as ir
 
 from bnfold.wire.data_files import data_file, read_small
 from bnfold.wire.fields import GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_RAW_DATA, Field, WireError, fields, prefix
+from bnfold.wire.sparse import write_out
 
 _WORTH_MAPPING = 1024
 _HERE = ":"
 """Location, in a skeleton, of weights that lie in the model file itself; no file of that name can be meant."""
 
 
-def read_model(path: Path, amend: Callable[[onnx.ModelProto], None] | None = None) -> ir.Model:
+def read_model(path: Path) -> ir.Model:
     """Read an ONNX file; its weights, and those in data files beside it, stay on disk until they are used.
 
-    Args:
-        path: the file.
-        amend: called with the model in which larger weights are external, before onnx_ir reads it.
+    Sparse tensors, which onnx_ir does not know, are dense in the model.
 
     Raises:
         WireError, OSError, or what protobuf and onnx_ir raise: the file is damaged, or a data file is missing or too
@@ -32,8 +30,7 @@ def read_model(path: Path, amend: Callable[[onnx.ModelProto], None] | None = Non
     """
     whole = _mapped(path)
     proto = _skeleton(whole, path)
-    if amend is not None:
-        amend(proto)
+    write_out(proto)
     model = ir.from_proto(proto)
     maps = {_HERE: whole}
     for value in model.graph.initializers.values():

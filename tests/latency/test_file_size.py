@@ -4,6 +4,7 @@ import pytest
 
 from bnfold.errors import SourceError
 from bnfold.latency.file_size import stored_bytes
+from tests.elsewhere import PLACES, VALUES, folder_with_data, stored
 
 
 def test_a_single_file_counts_as_it_is(model):
@@ -29,11 +30,19 @@ def test_external_data_of_attributes_counts(tmp_path):
     assert stored_bytes(path) == path.stat().st_size + 4000
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_external_data_count_wherever_the_tensor_lies(place, tmp_path):
+    path = stored(place, "in.bin", folder_with_data(tmp_path))
+    assert stored_bytes(path) == path.stat().st_size + VALUES.nbytes
+
+
 def test_missing_external_data_is_named(model, tmp_path):
     path = tmp_path / "external.onnx"
     onnx.save(onnx.load(model("m", 1)), path, save_as_external_data=True, location="gone.data", size_threshold=0)
     (tmp_path / "gone.data").unlink()
-    with pytest.raises(SourceError, match=r"gone\.data; .*external\.onnx is incomplete"):
+    with pytest.raises(
+        SourceError, match=r"external\.onnx is incomplete: its data file gone\.data is missing or no plain file\.$"
+    ):
         stored_bytes(path)
 
 

@@ -1,4 +1,7 @@
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from bnfold.errors import SourceError
 from bnfold.latency.ort_folds import left_by_onnxruntime
@@ -41,6 +44,22 @@ def test_weights_can_be_read_while_counting(model):
         return sum(value.const_value.numpy().size for value in graph.graph.initializers.values())
 
     assert left_by_onnxruntime(model("m", 1), weights) == 3 * 3 * 9 + 3
+
+
+def test_sparse_constants_stay_readable(tmp_path):
+    """ONNX Runtime keeps them sparse in the file that it writes."""
+    values, indices = numpy_helper.from_array(np.float32([1.5, -2]), "s"), numpy_helper.from_array(np.array([1, 5]))
+    constant = helper.make_node("Constant", [], ["s"], sparse_value=helper.make_sparse_tensor(values, indices, [6]))
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [6]) for name in "xy"]
+    nodes = [constant, helper.make_node("Add", ["x", "s"], ["y"])]
+    graph = helper.make_graph(nodes, "g", infos[:1], infos[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+
+    def read(graph):
+        (value,) = graph.graph.initializers.values()
+        return value.const_value.numpy().tolist()
+
+    assert left_by_onnxruntime(tmp_path / "m.onnx", read) == [0, 1.5, 0, 0, 0, -2]
 
 
 def test_a_model_that_cannot_be_loaded(tmp_path):
