@@ -50,15 +50,14 @@ class Search:
         self.blockers: dict[str, tuple[str, ...]] = {}
         self.systems: dict[Code, LinearSystem] = units.systems()
         open_ = []
-        self._forced: set[Candidate] = set()
         self.blank: dict[Candidate, Requirements] = {}
         for candidate in units.candidates:
             name = candidate.node.name
             if name in withdrawn:
-                self._force(candidate, withdrawn[name])
+                self._refuse(candidate, withdrawn[name])
             elif candidate.dead.any() and not (self._owns_its_input(candidate) or self._is_blank(candidate)):
                 channel = channel_of(candidate, int(np.flatnonzero(candidate.dead)[0]))
-                self._force(candidate, because(Code.DEAD, channel))
+                self._refuse(candidate, because(Code.DEAD, channel))
             else:
                 open_.append(candidate)
         ranked = sorted(units.candidates, key=saving, reverse=True)
@@ -69,10 +68,6 @@ class Search:
     def attempt(self, candidates: Sequence[Candidate]) -> None:
         """Remove what fits beside what is removed already, tried in the order of what it saves."""
         self._try(self._ranked(candidates))
-
-    def is_forced(self, candidate: Candidate) -> bool:
-        """Whether it stays for a reason that no exchange can change."""
-        return candidate in self._forced
 
     def reset(self) -> None:
         """Let the systems hold the structure's equations alone."""
@@ -141,11 +136,6 @@ class Search:
         self.blank[candidate] = requirements = candidate.requirements.twin()
         requirements.shift(origin, candidate.y_gauge[dead], [], shift, size)
         return True
-
-    def _force(self, candidate: Candidate, reason: Reason) -> None:
-        """Refuse for a reason that no exchange can change."""
-        self._forced.add(candidate)
-        self._refuse(candidate, reason)
 
     def _refuse(self, candidate: Candidate, reason: Reason) -> None:
         self.reasons[candidate.node.name] = reason

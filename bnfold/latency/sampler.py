@@ -76,14 +76,11 @@ class Sampling:
     Attributes:
         samples: one entry a contestant.
         control: the reference's second session.
-        order: int64, shape (blocks, contestants + 1): row b lists who ran when in block b; the last
-            index is the control.
         block_seconds: wall time of a block, in the mean.
     """
 
     samples: tuple[Samples, ...]
     control: Samples
-    order: npt.NDArray[np.int64]
     block_seconds: float
 
 
@@ -128,10 +125,10 @@ def sample(
     sizes = [stored_bytes(contestant.path) for contestant in everyone]
     loads = time_loads(openers, seconds * LOAD_SHARE, rng)
     bound = [bind(session, feeds, on) for session in opened]
-    runs, order, block_seconds = interleave([each.run for each in bound], seconds, rng)
+    runs, _, block_seconds = interleave([each.run for each in bound], seconds, rng)
     copies = [time_copies(each, COPIES) for each in bound]
     *samples, control = map(Samples, everyone, runs, loads, sizes, copies)
-    return Sampling(tuple(samples), control, order, block_seconds)
+    return Sampling(tuple(samples), control, block_seconds)
 
 
 def time_loads(openers: Sequence[Callable[[], object]], seconds: float, rng: np.random.Generator) -> list[Times]:

@@ -70,7 +70,7 @@ def read_checkpoint(
         kind_of_content = type(content).__name__
         raise SourceError(f"{path} holds a {kind_of_content}, not a module or a state dict; save one of these.")
     stated = content.get("input_shape")
-    return _from_state(path, content, None if stated is None else tuple(int(extent) for extent in stated), shapes, arch)
+    return _from_state(content, None if stated is None else tuple(int(extent) for extent in stated), shapes, arch)
 
 
 def _from_module(module: torch.nn.Module, shapes: Mapping[str, tuple[int, ...]] | None) -> Checkpoint:
@@ -81,7 +81,6 @@ def _from_module(module: torch.nn.Module, shapes: Mapping[str, tuple[int, ...]] 
 
 
 def _from_state(
-    path: Path,
     content: Mapping[str, Any],
     stated: tuple[int, ...] | None,
     shapes: Mapping[str, tuple[int, ...]] | None,
@@ -142,7 +141,7 @@ def _from_safetensors(
 
     state, metadata = read_safetensors(path)
     if METADATA not in metadata:
-        return _from_state(path, state, None, shapes, arch)
+        return _from_state(state, None, shapes, arch)
     configuration = read_configuration(metadata[METADATA], path)
     module = rebuild(configuration, state, path, arch=arch, trust=trust)
     known = shapes or configuration.input_shapes

@@ -90,7 +90,7 @@ def grown(seed: int, steps: Sequence[str]) -> Network:
 def most(network: Network) -> int:
     """What the best consistent set saves; a set is tried only if the set without its last member is consistent."""
     search = Search(read(network), {})
-    tried = [candidate for candidate in search.units.candidates if not search.is_forced(candidate)]
+    tried = search.units.candidates
     search.reset()
 
     def best(index: int, saved: int) -> int:

@@ -40,7 +40,7 @@ def pretend(monkeypatch):
 
             everyone = [samples(*each) for each in zip(contestants, costs, strict=True)]
             again = samples(replace(contestants[0], name="again"), costs[0] / control)
-            return Sampling(tuple(everyone), again, np.zeros((blocks, len(costs) + 1), int), block_seconds)
+            return Sampling(tuple(everyone), again, block_seconds)
 
         monkeypatch.setattr(module, "call", call)
         return asked

@@ -15,7 +15,7 @@ SETTING = Setting("cpu", 2, {"x": (1, 3, 8, 8)}, "all")
 def sampling(growth):
     medians = np.linspace(1, growth, 30).reshape(-1, 1)
     samples = Samples(Contestant("m", Path("m.onnx")), medians, medians, 1, None)
-    return Sampling((samples,), samples, np.zeros((30, 2), int), 0.1)
+    return Sampling((samples,), samples, 0.1)
 
 
 @pytest.mark.parametrize(("growth", "warned"), [(1.3, True), (1.05, False), (0.7, False)])

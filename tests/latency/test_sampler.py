@@ -133,9 +133,8 @@ def test_sampling_real_sessions(model, feeds):
     assert [each.contestant for each in found.samples] == contestants
     assert found.control.contestant == Contestant(CONTROL, contestants[0].path)
     everyone = [*found.samples, found.control]
-    blocks = len(found.order)
-    assert found.order.shape == (blocks, 3)
-    assert {len(each.runs) for each in everyone} == {blocks}
+    assert len({len(each.runs) for each in everyone}) == 1
+    assert len(found.control.runs) >= FEWEST_BLOCKS
     assert all(FEWEST_BLOCKS <= len(each.loads) <= MOST_LOADS for each in everyone)
     assert [each.size_bytes for each in found.samples] == [each.path.stat().st_size for each in contestants]
     short, long = found.samples

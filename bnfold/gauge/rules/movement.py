@@ -224,7 +224,7 @@ def pad(node: Node, units: Units) -> None:
         if any(grows[axis] for axis in range(rank) if axis not in moved):
             units.no_shift(units.demand(node, "pads with zeros, which a shift would change"), gauge)
     for axis in moved:
-        gauge = _pad_gauge(units, gauge, axis, int(before[axis]), int(after[axis]))
+        gauge = _pad_gauge(gauge, axis, int(before[axis]), int(after[axis]))
     new = gauge < 0
     if new.any():
         gauge = gauge.copy()
@@ -233,7 +233,7 @@ def pad(node: Node, units: Units) -> None:
     units.gauges[y.name] = gauge
 
 
-def _pad_gauge(units: Units, gauge: Ids, axis: int, before: int, after: int) -> Ids:
+def _pad_gauge(gauge: Ids, axis: int, before: int, after: int) -> Ids:
     """Grow (new ids are -1) or crop along one axis."""
     start, stop = max(-before, 0), gauge.shape[axis] - max(-after, 0)
     gauge = np.take(gauge, np.arange(start, stop), axis)
