@@ -4,7 +4,7 @@ BnfoldError                  4  something inside bnfold went wrong
 ├── NotEquivalentError       1  the folded model does not compute the same
 ├── UsageError               2  an argument, output or input shape cannot be used
 └── SourceError              3  a model is missing, unreadable or unsupported
-    └── MissingExtraError    3  reading it needs a package that is not installed
+    └── MissingExtraError    3  reading it, or an option, needs a package that is not installed
 
 Each message is one sentence that says what is wrong and what to do.
 """

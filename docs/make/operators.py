@@ -11,6 +11,7 @@ from bnfold.affine_operators import OPERATORS
 from bnfold.gauge.rules import READS_SHAPE_ONLY, TABLE, affine, linear
 from bnfold.layout.noops import CANDIDATES
 from bnfold.layout.operators import TABLE as LAYOUT
+from bnfold.merge.regions import SUMS
 from bnfold.merge.terms import LAYERS, READERS
 from bnfold.proof.maps.affine import affine_step
 from bnfold.proof.maps.layers import layer
@@ -41,7 +42,7 @@ def regions() -> Mapping[str, str]:
 
 def listed() -> set[str]:
     """Operators of which some part knows more than how to compute them."""
-    return {*TABLE, *READS_SHAPE_ONLY, *CALLS, *READERS, *LAYOUT, *CANDIDATES, *PROOF, *proved()} & SCHEMAS
+    return {*TABLE, *READS_SHAPE_ONLY, *CALLS, *READERS, *SUMS, *LAYOUT, *CANDIDATES, *PROOF, *proved()} & SCHEMAS
 
 
 def proved() -> set[str]:
@@ -54,7 +55,7 @@ def _row(op: str) -> list[object]:
         op,
         _units(op),
         YES if op in CALLS else NO,
-        "holds" if op in LAYERS else "joins" if op in READERS else NO,
+        "holds" if op in LAYERS else "joins" if op in {*READERS, *SUMS} else NO,
         _layout(op),
         YES if op in proved() else NO,
         _float64(op),

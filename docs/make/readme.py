@@ -29,7 +29,7 @@ def regions() -> Mapping[str, str]:
     return {
         "python": f"Python {project['requires-python'].removeprefix('>=')} or newer",
         "tools": tools(whole, small),
-        "measured": measured(whole, small),
+        "measured": measured(whole),
     }
 
 
@@ -49,14 +49,17 @@ def tools(whole: Record, small: Record) -> str:
     return table(headings, rows, frozenset(range(1, len(headings))))
 
 
-def measured(whole: Record, small: Record) -> str:
+def measured(whole: Record) -> str:
     """Which models, machine and versions."""
     models, machine = whole["models"], whole["environment"]
-    timed = sum("onnxruntime" in model for model in models.values())
+    timed = Counter(tool for model in models.values() for tool in model.get("onnxruntime", {"tools": {}})["tools"])
+    most = max(timed.values())
+    fewer = ", ".join(f"{count} for {tool}" for tool, count in timed.items() if count < most)
+    networks = f"{most} networks ({fewer})" if fewer else f"{most} networks"
     versions = ", ".join(f"{name} {number}" for name, number in whole["versions"].items())
     text = (
         "*Operators* are batch normalizations and other affine operators, of those in the networks that the tool was"
-        f" given. *Speed* is the geometric mean over {timed} networks of how much faster than the original the written"
+        f" given. *Speed* is the geometric mean over {networks} of how much faster than the original the written"
         " file runs on ONNX Runtime, one thread; where ONNX Runtime folds every batch normalization itself when it"
         " loads the original, folding alone makes no file faster. The small models have a rule or a trap each."
         f" {machine['cpu']}; {versions}."

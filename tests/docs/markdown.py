@@ -53,6 +53,20 @@ def links(page: str) -> Iterator[str]:
                 yield from re.findall(r"\b(?:href|src|srcset)=\"([^\"]+)\"", part.content)
 
 
+def tables(page: str) -> Iterator[list[list[str]]]:
+    """All tables: their rows below the headings, cell by cell, as they are written."""
+    rows: list[list[str]] = []
+    for opening, inline in pairwise(_tokens(page)):
+        if opening.type == "tbody_open":
+            rows = []
+        elif opening.type == "tr_open":
+            rows.append([])
+        elif opening.type == "td_open":
+            rows[-1].append(inline.content)
+        elif opening.type == "table_close":
+            yield rows
+
+
 def anchors(page: str) -> set[str]:
     """Names of the headings as GitHub makes them, and those given in HTML."""
     found: set[str] = set()

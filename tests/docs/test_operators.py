@@ -1,5 +1,7 @@
 """The table of operators is that of the code: nothing it says is written by hand, except restrictions."""
 
+import re
+
 import pytest
 import torch
 
@@ -7,10 +9,11 @@ from bnfold.fx import fold_module
 from bnfold.fx.call import Call
 from bnfold.fx.table import FOREIGN, FUNCTIONS, METHODS, MODULES
 from bnfold.gauge.rules import TABLE
-from docs.make.operators import SCHEMAS, listed, proved
+from docs.make.operators import SCHEMAS, listed, proved, regions
 from docs.make.reach import reached
 from docs.make.restrictions import RESTRICTIONS
 from docs.make.torch_calls import CALLS
+from tests.docs.markdown import tables
 from tests.fx.nets import normal
 from tests.fx.test_forms import CASES, Through
 
@@ -21,6 +24,16 @@ def test_restrictions_are_about_operators_of_the_table() -> None:
 
 def test_what_the_solver_may_change_can_be_proved() -> None:
     assert proved() >= TABLE.keys()
+
+
+def test_what_merges_is_what_the_page_about_merging_says() -> None:
+    """But for a Cast, which is an Identity where it joins."""
+    parts = next(tables("docs/merging.md"))
+    named = {op for operators, _ in parts for op in re.findall(r"`([A-Z]\w+)`", operators)}
+    rows = [line.strip("| ").split(" | ") for line in regions()["operators"].splitlines()[2:]]
+    merging = {row[0] for row in rows if row[3].strip()}
+    assert merging == named - {"Cast"}
+    assert "to the same type counts as Identity" in RESTRICTIONS["Cast"]
 
 
 @pytest.mark.parametrize("known", [MODULES, FUNCTIONS, METHODS, FOREIGN])

@@ -65,6 +65,18 @@ def test_what_went_wrong_counts_as_left() -> None:
     assert row(table, "y") == ["10 of 10", "1", "-", "-", "-", "-"]
 
 
+def test_a_mean_over_fewer_networks_says_so() -> None:
+    speeds = [{"x": {}, "y": {}}, {"x": {}, "y": {}}, {"x": {}}]
+    whole = {
+        "models": {str(i): {"onnxruntime": {"tools": tools}} for i, tools in enumerate(speeds)} | {"untimed": {}},
+        "environment": {"cpu": "a"},
+        "versions": {},
+    }
+    assert "over 3 networks (2 for y) of" in readme.measured(whole)
+    del whole["models"]["2"]
+    assert "over 2 networks of" in readme.measured(whole)
+
+
 def test_the_table_follows_the_record() -> None:
     changed = copy.deepcopy(WHOLE)
     changed["models"]["resnet50"]["tools"]["bnfold"]["affine"] += 1

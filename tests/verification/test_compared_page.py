@@ -14,6 +14,13 @@ def test_the_page_is_that_of_the_record() -> None:
     assert (ROOT / "docs" / "verification-compared.md").read_text() == page(DATA)
 
 
+def test_a_time_that_was_not_taken_has_no_section() -> None:
+    runs = [{"wall": 2.0, "processor": 3.0}, {"wall": 1.5, "processor": 3.5}]
+    environment = {"usable_cores": 2, "cpu": "a", "load_average": None}
+    assert "| `fold` | 1.5 | 3.0 |" in page(DATA | {"resnet50": {"fold": runs}, "environment": environment})
+    assert "Time" not in page(DATA | {"resnet50": None})
+
+
 def test_every_verdict_of_bnfold_is_right_and_no_other_check_is_always_right() -> None:
     assert len(DATA["pairs"]) > 60
     wrong = {name: sum(pair["accepted"][name] is not pair["right"] for pair in DATA["pairs"]) for name in DATA["rules"]}
