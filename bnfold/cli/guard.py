@@ -36,9 +36,6 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             _say(str(error))
             raise typer.Exit(error.exit_code) from None
-        except BrokenPipeError:
-            sys.stderr.close()
-            raise typer.Exit(0) from None
         except Exception as error:
             if debug:
                 raise

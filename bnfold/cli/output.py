@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,15 +23,26 @@ WIDTH_IN_LOGS = 100
 def show(parts: list[RenderableType], data: dict[str, Any], target: str | None) -> None:
     """Print a report, and write it as JSON where `--json` says; with `-` only the JSON is printed."""
     if target == "-":
-        print(json.dumps(data, indent=2, allow_nan=False))
+        put(json.dumps(data, indent=2, allow_nan=False) + "\n")
         return
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH_IN_LOGS, highlight=False)
-    for part in parts:
-        console.print(part)
+    with console.capture() as captured:
+        for part in parts:
+            console.print(part)
+    put(captured.get())
     if target is not None:
         _write(Path(target), data)
+
+
+def put(text: str) -> None:
+    """Print to stdout. A reader that has seen enough and closed the pipe is no error: all else goes on, in silence."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:
