@@ -82,7 +82,9 @@ def outcome(environment: str, tests: list[str]) -> str:
         made.install("--no-deps", "-e", ".")
     except subprocess.CalledProcessError:
         return NOT_INSTALLED
-    done = made.run(["pytest", "-n", "2", "-rs", *tests], ROOT, capture=False)
+    # What an old version calls that its own dependencies have deprecated since is no news about bnfold.
+    quiet = ["-W", "ignore::DeprecationWarning"] if environment == "lowest" else []
+    done = made.run(["pytest", "-n", "2", "-rs", *quiet, *tests], ROOT, capture=False)
     return PASSED if done.returncode == 0 else FAILED
 
 

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from onnx import defs
+
 from benchmarks.conformance.cases import CASES
 from benchmarks.conformance.page import write_page
 from benchmarks.conformance.run import RESULTS
@@ -13,7 +15,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 def test_results_cover_every_case_and_tool() -> None:
     results = json.loads(RESULTS.read_text())
-    assert {case.name: case.least for case in CASES} == {n: c["least"] for n, c in results["cases"].items()}
+    newer = {f"opset-{version}" for version in range(defs.onnx_opset_version() + 1, 100)}
+    """Cases that the installed onnx cannot write yet."""
+    least = {name: case["least"] for name, case in results["cases"].items() if name not in newer}
+    assert {case.name: case.least for case in CASES} == least
     assert list(results["tools"]) == list(TOOLS)
     for result in results["tools"].values():
         assert set(result["cases"]) == set(results["cases"])

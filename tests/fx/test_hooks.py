@@ -77,14 +77,16 @@ COMPUTED = {
 @pytest.mark.parametrize("name", COMPUTED)
 def test_a_computed_weight_is_folded_exactly(name):
     module = net()
-    COMPUTED[name](module[0])
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        COMPUTED[name](module[0])
     module.eval()
     wanted = module(X)
     result, _ = fold_module(module, (X,))
     exact, plan = fold_module(module, (X,), exact=True)
     assert plan.removed == ("1",)
     assert module_difference(module, exact, (X,)) < 1e-10
-    torch.testing.assert_close(result(X), wanted)
+    torch.testing.assert_close(result(X), wanted, rtol=0, atol=2e-6 * wanted.abs().max().item())
     assert torch.equal(module(X), wanted)
     assert set(result.state_dict()) == {"0.weight", "0.bias", "3.weight", "3.bias"}
     assert module_difference(result, pickle.loads(pickle.dumps(result)), (X,)) == 0
