@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import numpy_helper
 
@@ -26,7 +27,17 @@ def test_conv_then_bn(kind: str, scale: tuple[int, ...], axis: int, zero: bool):
     assert node.attributes["axis"].as_int() == 0
 
 
-@pytest.mark.parametrize("opset", range(10, onnx.defs.onnx_opset_version() + 1))
+def is_loaded(opset: int) -> bool:
+    """Whether the installed ONNX Runtime takes this operator set; it may be older than the installed onnx."""
+    net = QNet(opset=opset)
+    try:
+        onnxruntime.InferenceSession(net.model(net.node("Relu", net.input(1))).SerializeToString())
+    except onnxruntime.capi.onnxruntime_pybind11_state.Fail:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("opset", [*filter(is_loaded, range(10, onnx.defs.onnx_opset_version() + 1))])
 def test_every_operator_set(opset: int):
     """One scale for the whole tensor becomes one per channel since operator set 13."""
     net = QNet(opset=opset)

@@ -25,7 +25,8 @@ def broken(path, kind):
     if kind == "operator":
         values = [onnx.helper.make_tensor_value_info(name, 1, [1]) for name in "xy"]
         node = onnx.helper.make_node("NoSuchOperator", ["x"], ["y"])
-        onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "g", values[:1], values[1:])), path)
+        graph = onnx.helper.make_graph([node], "g", values[:1], values[1:])
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
     return path
 
 
