@@ -139,7 +139,9 @@ def diff(
     """
     reading = Reading(arch, trust)
     with ExitStack() as stack:
-        paths = [stack.enter_context(sources.opened(model, shapes, reading)).path for model in (before, after)]
+        given = [stack.enter_context(sources.opened(model, shapes, reading)) for model in (before, after)]
+        sources.check_shapes(given[0])
+        paths = [source.path for source in given]
         return compare(*(_network(path) for path in paths))
 
 

@@ -93,7 +93,7 @@ def fold_many(
         One outcome per source, in order; an error is the exit code and the sentence of its outcome.
 
     Raises:
-        UsageError: the folder cannot be made, or is called like a model.
+        UsageError: the folder cannot be made, or is called like a model; `jobs` is 0; or `sources` is no list.
 
     Examples:
         >>> outcomes = bnfold.fold_many(["model.onnx", "missing.onnx"], "many", jobs=1)
@@ -102,13 +102,18 @@ def fold_many(
     """
     from joblib import Parallel, delayed
 
+    if isinstance(sources, str | Path):
+        raise UsageError(f"`fold_many` takes a list of models, not one: write [{str(sources)!r}].")
+    if jobs == 0:
+        raise UsageError("--jobs 0 folds nothing; give the number of models at a time, or -1 for one per processor.")
     paths, folder = [Path(source) for source in sources], Path(folder)
     if folder.suffix.lower() in SUFFIXES and not folder.is_dir():
         raise UsageError(f"Several models are written to a folder, and {folder} is called like a file; name a folder.")
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"The output folder {folder} cannot be made: {error.strerror}.") from None
+    if not options.get("dry_run"):
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"The output folder {folder} cannot be made: {error.strerror}.") from None
     targets = [folder / name for name in _names(paths)]
     work = (delayed(_fold)(path, target, options) for path, target in zip(paths, targets, strict=True))
     outcomes: dict[str, Outcome] = {}
@@ -160,6 +165,6 @@ def _fold(source: Path, target: Path, options: Mapping[str, Any]) -> Outcome:
     except Exception as error:
         code, sentence = INTERNAL, f"internal error ({type(error).__name__}): {' '.join(str(error).split())}"
     outcome = Outcome(str(source), str(target), code, sentence, report, time.monotonic() - start)
-    if code != UsageError.exit_code:
+    if code != UsageError.exit_code and not options.get("dry_run"):
         target.with_suffix(".json").write_text(json.dumps(outcome.to_json(), indent=2, allow_nan=False) + "\n")
     return outcome

@@ -125,6 +125,8 @@ def _opened(
     """ONNX files of all models, their names, and what to feed."""
     from bnfold.verification import make_batches, specs_of
 
+    if isinstance(models, str | Path):
+        raise UsageError(f"`bench` takes a list of models, not one: write [{str(models)!r}].")
     if not models:
         raise UsageError("There is no model to measure; name at least one.")
     variants = [shapes or {}] if shapes is None or isinstance(shapes, Mapping) else list(shapes) or [{}]

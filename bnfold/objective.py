@@ -1,8 +1,10 @@
-"""What a fold may be for; imports nothing, because every command's help names it."""
+"""What a fold may be for; imports next to nothing, because every command's help names it."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+from bnfold.errors import UsageError
 
 
 class Objective(StrEnum):
@@ -14,3 +16,12 @@ class Objective(StrEnum):
 
     LATENCY = "latency"
     ELIMINATE = "eliminate"
+
+
+def objective_of(given: Objective | str) -> Objective:
+    """The objective of this name; raises `UsageError` if there is none."""
+    try:
+        return Objective(given)
+    except ValueError:
+        known = " or ".join(f"'{objective}'" for objective in Objective)
+        raise UsageError(f"objective={given!r} is unknown; it is {known}.") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,11 +13,13 @@ from bnfold import proving, save, sources
 from bnfold.errors import UsageError
 from bnfold.folding import Folded, How, compute_constants, fold_file, in_memory
 from bnfold.measure import bench_fold
-from bnfold.objective import Objective
+from bnfold.objective import Objective, objective_of
 from bnfold.outgoing import stages
+from bnfold.outgoing.suffixes import PYTORCH, check_suffix
 from bnfold.progress import Progress, silent
 from bnfold.proof.certificate import write as write_certificate
 from bnfold.proving import Shapes
+from bnfold.refusal import refuse
 from bnfold.report.data import FoldDiffersError, FoldReport, FoldResult
 from bnfold.reporting import report_of
 from bnfold.side_files import check_side_files, data_of
@@ -30,9 +32,6 @@ from bnfold.withdraw import Withdrawn, until_proven
 if TYPE_CHECKING:
     from bnfold.proof.result import Proof
     from bnfold.verification import Preprocess, Settings
-
-PYTORCH = (".pt2", ".safetensors")
-"""Outputs that hold a folded PyTorch model."""
 
 BENCH_SECONDS = 10.0
 
@@ -68,14 +67,15 @@ def inspect(
         >>> [(each.node, each.removed, each.into) for each in report.decisions]
         [('bn1', True, ('conv1',))]
     """
-    how = How(freeze_inputs, merge, _objective(objective))
+    how = How(freeze_inputs, merge, objective_of(objective))
     with (
         sources.opened(source, shapes, Reading(arch, trust)) as given,
         taking(given, images) as opened,
         at_fault(opened.path),
     ):
+        sources.check_shapes(given)
         folded = fold_file(opened.path, how, compute_constants)
-        return report_of(opened, None, folded, how, not_run("Nothing was written, so nothing was verified."))
+        return report_of(opened, folded, how, not_run("Nothing was written, so nothing was verified."))
 
 
 def fold(
@@ -168,10 +168,14 @@ def fold(
         >>> [node.op_type for node in result.model.graph]
         ['Conv', 'Relu', 'Conv']
     """
-    how = How(freeze_inputs, merge, _objective(objective), opset)
+    how = How(freeze_inputs, merge, objective_of(objective), opset)
     tell = progress or silent
     if precision not in (None, "fp16"):
         raise UsageError(f"precision={precision!r} is unknown; it is 'fp16', or None to keep the types.")
+    if opset is not None:
+        from bnfold.outgoing.opset import check_version
+
+        check_version(opset)
     if simplify and precision is not None:
         raise UsageError("--simplify and --precision exclude each other: onnxsim rounds what float16 needs unrounded.")
     if certificate is not None and (
@@ -187,14 +191,18 @@ def fold(
         if output is None:
             return fold_in_torch(source, example_inputs, merge=merge, objective=how.objective)
         shapes = shapes_of(source, example_inputs)
+    if isinstance(source, str | Path):
+        sources.check_exists(Path(source))
     target = None if output is None else Path(output)
+    if target is not None and not target.is_dir():
+        check_suffix(target, source)
     if target is not None:
         check_side_files({"certificate": certificate}, source, data, target, data_of(target))
     if target is not None and target.suffix.lower() in PYTORCH:
         from bnfold.verification import Settings
 
-        _refuse_onnx_options(
-            target,
+        refuse(
+            f"A {target.suffix} output is folded and proved in PyTorch, where",
             {
                 "another --input shape": bool(more_shapes),
                 "--data": data is not None,
@@ -210,6 +218,7 @@ def fold(
                 "--certificate": certificate is not None,
                 "--bench and --seconds": bench or bench_seconds != BENCH_SECONDS,
             },
+            instead=", or write .onnx",
         )
         from bnfold.outgoing.pytorch import fold_to_pytorch
 
@@ -217,6 +226,18 @@ def fold(
         reading = Reading(arch, trust)
         return fold_to_pytorch(
             source, target, shapes, reading, merge=merge, objective=how.objective, force=force, dry_run=dry_run
+        )
+    if not verify:
+        from bnfold.verification import Settings
+
+        refuse(
+            "Without a verification",
+            {
+                "another --input shape": bool(more_shapes) and not simplify and precision is None,
+                "--data": data is not None,
+                "--mean, --std and --size": preprocess is not None,
+                "tolerances, limits and --thorough": settings is not None and settings != Settings(),
+            },
         )
     if target is not None and not dry_run:
         save.check_output(target, force=force)
@@ -227,6 +248,7 @@ def fold(
         at_fault(opened.path),
         save.workplace(target, dry_run=dry_run) as staged,
     ):
+        sources.check_shapes(given)
         fed = verify or bench or simplify or precision is not None
         inputs = proving.inputs_of(opened, more_shapes, data, preprocess) if fed else proving.Inputs([], None)
 
@@ -250,7 +272,7 @@ def fold(
             verification = proving.with_witness(verification, given, given.witness)
         if verify and images is not None:
             verification = proving.with_images(verification, given.path, opened.path, images, inputs.batches[0])
-        report = report_of(opened, target, folded, how, verification, details=staged if details else None)
+        report = report_of(opened, folded, how, verification, details=staged if details else None)
         report = replace(report, proof=proof)
         if verification.verdict == "different":
             raise FoldDiffersError(report)
@@ -273,21 +295,5 @@ def fold(
             write_certificate(folded.certificate, Path(certificate), given_file, staged)
         if target is not None and not dry_run:
             save.publish(staged, target)
+            report = replace(report, output=str(target))
         return FoldResult(model, folded.plan, report)
-
-
-def _objective(given: Objective | str) -> Objective:
-    try:
-        return Objective(given)
-    except ValueError:
-        known = " or ".join(f"'{objective}'" for objective in Objective)
-        raise UsageError(f"objective={given!r} is unknown; it is {known}.") from None
-
-
-def _refuse_onnx_options(target: Path, given: Mapping[str, bool]) -> None:
-    refused = ", ".join(option for option, is_given in given.items() if is_given)
-    if refused:
-        raise UsageError(
-            f"A {target.suffix} output is folded and proved in PyTorch, where there is no use for {refused}: leave "
-            "that out, or write .onnx."
-        )

@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 
 def report_of(
     source: Source,
-    output: Path | None,
     folded: Folded,
     how: How,
     verification: Verification,
     *,
     details: Path | None = None,
 ) -> FoldReport:
-    """The report; with the details of the folded file `details`, if there is one."""
+    """The report, nothing written yet; with the details of the folded file `details`, if there is one."""
     written = read_facts(folded.model)
     before, after = folded.facts.affine_counts(), written.affine_counts()
     removed = [decision for decision in folded.plan.decisions if decision.removed]
@@ -33,7 +32,7 @@ def report_of(
         source=source.name,
         description=source.description
         + (f", calls of local functions inlined: {folded.inlined}" if folded.inlined else ""),
-        output=None if output is None else str(output),
+        output=None,
         affine=Counts(before[0], sum(not decision.scalar for decision in removed), after[0]),
         scalar=Counts(before[1], sum(decision.scalar for decision in removed), after[1]),
         decisions=folded.plan.decisions,

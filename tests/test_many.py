@@ -3,13 +3,16 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import joblib
 import onnx
 import pytest
+from typer.testing import CliRunner
 
+from bnfold.cli.app import app
 from bnfold.errors import UsageError
-from bnfold.many import fold_many, models_in
+from bnfold.many import _fold, fold_many, models_in
 from bnfold.report.many import summary
 from tests.cli.conftest import small_net
 
@@ -138,3 +141,49 @@ def test_a_retry_replaces_the_report_of_what_failed(zoo: Path, tmp_path: Path) -
     (outcome,) = fold_many([zoo / "bad.onnx"], tmp_path / "out", jobs=1, verify=False)
     assert outcome.exit_code == 0
     assert json.loads((tmp_path / "out" / "bad.json").read_text())["exit_code"] == 0
+
+
+def test_one_model_is_no_list_of_models(zoo: Path, tmp_path: Path) -> None:
+    for given in (zoo / "a.onnx", str(zoo / "a.onnx")):
+        with pytest.raises(UsageError, match=r"takes a list of models, not one: write \['.*a.onnx'\]\."):
+            fold_many(given, tmp_path / "out")  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_job_at_a_time_is_refused(zoo: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--jobs 0 folds nothing"):
+        fold_many([zoo / "a.onnx"], tmp_path / "out", jobs=0)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_writes_nothing_at_all(zoo: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    outcomes = fold_many(models_in([zoo]), tmp_path / "out", jobs=1, verify=False, dry_run=True)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert [outcome.exit_code for outcome in outcomes] == [0, 3, 0]
+    assert outcomes[0].report is not None
+    assert outcomes[0].report["output"] is None
+    assert str(summary(outcomes, dry_run=True)[-1]) == "Dry run: 2 of 3 models can be written, and nothing was."
+
+
+@pytest.mark.parametrize(
+    ("dry", "says"),
+    [((), "interrupted; 1 of 3 models are in out."), (("--dry-run",), "interrupted; nothing was written.")],
+)
+def test_an_interrupt_says_what_is_there(
+    zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry: tuple[str, ...], says: str
+) -> None:
+    """As the last of three comes, one of the others being bad."""
+
+    def stopped(sources: list[Path], folder: Path, *, jobs: int, finished: Any, **options: Any) -> None:
+        for source in sources[:2]:
+            finished(_fold(source, Path(folder, source.name), options))
+        raise KeyboardInterrupt
+
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bnfold.many.fold_many", stopped)
+    done = CliRunner().invoke(app, ["fold", "zoo", "-o", "out", "--no-verify", *dry])
+    assert done.exit_code == 130
+    assert done.stderr == f"bnfold: {says}\n"
+    assert len(list((tmp_path / "out").glob("*.onnx"))) == (not dry)

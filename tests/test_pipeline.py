@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -16,6 +17,7 @@ from bnfold.errors import SourceError, UsageError
 from bnfold.graph.apply import apply_plan
 from bnfold.graph.facts import read_facts
 from bnfold.graph.tensors import exact_of, set_exact
+from bnfold.measure import profile
 from bnfold.network import Computed
 from bnfold.plan import Code
 from bnfold.report.data import FoldDiffersError
@@ -92,8 +94,47 @@ def test_a_module_needs_a_shape() -> None:
 
 
 def test_output_is_checked_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
     with pytest.raises(UsageError, match="does not exist"):
-        bnfold.fold(tmp_path / "missing.onnx", output=tmp_path / "nowhere" / "out.onnx")
+        bnfold.fold(tmp_path / "bad.onnx", output=tmp_path / "nowhere" / "out.onnx")
+
+
+def test_a_source_is_looked_for_before_its_output_is_judged(tmp_path: Path) -> None:
+    for output in ("out", "nowhere/out.onnx", "out.pt2"):
+        with pytest.raises(SourceError, match="missing does not exist"):
+            bnfold.fold(tmp_path / "missing", output=tmp_path / output)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_output_is_called_as_its_source_can_be_written(tmp_path: Path, dry_run: bool) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
+    (tmp_path / "bad.pt").write_bytes(b"nothing")
+    with pytest.raises(UsageError, match=r"out\.txt must end in \.onnx\.$"):
+        bnfold.fold(tmp_path / "bad.onnx", output=tmp_path / "out.txt", dry_run=dry_run)
+    for source in (tmp_path / "bad.pt", resnet20()):
+        with pytest.raises(UsageError, match=r"out\.txt must end in \.onnx, \.pt2 or \.safetensors\.$"):
+            bnfold.fold(source, output=tmp_path / "out.txt", dry_run=dry_run)
+
+
+def test_an_impossible_opset_is_refused_before_the_model_is_read(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
+    with pytest.raises(UsageError, match="--opset 99 is not between 7 and"):
+        bnfold.fold(tmp_path / "bad.onnx", opset=99)
+
+
+def test_the_report_names_the_file_that_was_written_and_no_other(tmp_path: Path) -> None:
+    onnx.save(small_net(), tmp_path / "net.onnx")
+    target = tmp_path / "out.onnx"
+    how: dict[str, Any] = {"output": target, "verify": False}
+    assert bnfold.fold(tmp_path / "net.onnx", dry_run=True, **how).report.output is None
+    assert bnfold.fold(tmp_path / "net.onnx", **how).report.output == str(target)
+
+
+@pytest.mark.parametrize("measure", [bnfold.bench, profile])
+def test_one_model_is_no_list_of_models(measure: Any, tmp_path: Path) -> None:
+    for given in ("m.onnx", tmp_path / "m.onnx"):
+        with pytest.raises(UsageError, match=r"`bench` takes a list of models, not one: write \['.*m.onnx'\]\."):
+            measure(given)
 
 
 @pytest.mark.parametrize("name", ["resnet20_digits", "resnet20v2_digits"])

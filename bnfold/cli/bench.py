@@ -10,12 +10,16 @@ import typer
 from bnfold.cli.options import Arch, Json, Seconds, Trust
 from bnfold.cli.proof_options import Inputs, parse_variants
 from bnfold.errors import UsageError
+from bnfold.refusal import refuse
 from bnfold.side_files import check_side_files
 
 if TYPE_CHECKING:
     from bnfold.latency.profile import Profile
     from bnfold.latency.results import BenchResult
     from bnfold.latency.sessions import Level
+
+
+LEVELS, THREADS, PROVIDER, SECONDS = "disabled,all", "1", "cpu", 20.0
 
 
 def bench(
@@ -29,12 +33,14 @@ def bench(
     ] = None,
     level: Annotated[
         str, typer.Option("--level", metavar="disabled,basic,all", help="ONNX Runtime's graph optimization levels.")
-    ] = "disabled,all",
-    threads: Annotated[str, typer.Option("--threads", metavar="1,2", help="Intra-op threads of each session.")] = "1",
+    ] = LEVELS,
+    threads: Annotated[
+        str, typer.Option("--threads", metavar="1,2", help="Intra-op threads of each session.")
+    ] = THREADS,
     provider: Annotated[
         str, typer.Option("--provider", metavar="cpu,cuda", help="ONNX Runtime's execution providers.")
-    ] = "cpu",
-    seconds: Seconds = 20.0,
+    ] = PROVIDER,
+    seconds: Seconds = SECONDS,
     arch: Arch = None,
     trust: Trust = False,
     profile: Annotated[
@@ -64,6 +70,18 @@ def bench(
     if load:
         if models or against or profile or len(load) > 2:
             raise UsageError("--load shows one file or compares two; it takes no models and measures nothing.")
+        refuse(
+            "--load measures nothing, so",
+            {
+                "--input": bool(input_),
+                "--batch": batch is not None,
+                "--level": level != LEVELS,
+                "--threads": threads != THREADS,
+                "--provider": provider != PROVIDER,
+                "--seconds": seconds != SECONDS,
+                "--arch and --trust": arch is not None or trust,
+            },
+        )
         results = [stored.load(path) for path in load]
         result = results[-1]
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ from bnfold.cli.options import (
     parse_images,
 )
 from bnfold.cli.proof_options import (
+    TIMEOUT,
     Atol,
     Data,
     Inputs,
@@ -39,6 +40,9 @@ from bnfold.cli.proof_options import (
 from bnfold.errors import UsageError
 from bnfold.objective import Objective
 from bnfold.side_files import check_side_files, data_of
+
+if TYPE_CHECKING:
+    from bnfold.many import Outcome
 
 
 def fold(
@@ -91,7 +95,7 @@ def fold(
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Models at a time; -1 is one per processor.")] = -1,
     atol: Atol = None,
     rtol: Rtol = None,
-    timeout: Timeout = 600.0,
+    timeout: Timeout = TIMEOUT,
     memory: Memory = None,
     thorough: Thorough = False,
     plot: Plot = None,
@@ -111,7 +115,7 @@ def fold(
         "shapes": shapes,
         "more_shapes": more,
         "data": data,
-        "preprocess": parse_preprocess(mean, std, size),
+        "preprocess": parse_preprocess(mean, std, size, data),
         "freeze_inputs": freeze_inputs,
         "merge": merge,
         "objective": objective,
@@ -123,9 +127,7 @@ def fold(
         "arch": arch,
         "trust": trust,
         "verify": verify,
-        "settings": parse_settings(atol, rtol, timeout, memory, thorough=thorough, trace=every_tensor)
-        if verify
-        else None,
+        "settings": parse_settings(atol, rtol, timeout, memory, thorough=thorough, trace=verify and every_tensor),
         "bench_seconds": seconds,
         "dry_run": dry_run,
         "force": force,
@@ -190,9 +192,21 @@ def _many(sources: list[Path], output: Path, json_: str | None, jobs: int, **opt
     from bnfold.report.many import summary
 
     models = models_in(sources)
+    done: list[Outcome] = []
     with counted(len(models)) as step:
-        outcomes = fold_many(models, output, jobs=jobs, finished=lambda outcome: step(outcome.source), **options)
-    show(summary(outcomes), {"models": [outcome.to_json() for outcome in outcomes]}, json_)
+
+        def finished(outcome: Outcome) -> None:
+            done.append(outcome)
+            step(outcome.source)
+
+        try:
+            outcomes = fold_many(models, output, jobs=jobs, finished=finished, **options)
+        except KeyboardInterrupt:
+            if options["dry_run"]:
+                raise
+            written = sum(outcome.exit_code == 0 for outcome in done)
+            raise KeyboardInterrupt(f"{written} of {len(models)} models are in {output}") from None
+    show(summary(outcomes, dry_run=options["dry_run"]), {"models": [outcome.to_json() for outcome in outcomes]}, json_)
     code = max(outcome.exit_code for outcome in outcomes)
     if code:
         raise typer.Exit(code)

@@ -28,8 +28,8 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*arguments, **options)
         except (typer.Exit, typer.Abort):
             raise
-        except KeyboardInterrupt:
-            _say("interrupted; nothing was written.")
+        except KeyboardInterrupt as interrupt:
+            _say(f"interrupted; {interrupt.args[0] if interrupt.args else 'nothing was written'}.")
             raise typer.Exit(INTERRUPTED) from None
         except BnfoldError as error:
             if debug:

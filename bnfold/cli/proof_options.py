@@ -39,6 +39,8 @@ Rtol = Annotated[
     list[str] | None,
     typer.Option("--rtol", metavar="[OUTPUT:]V", help="The same, relative to the largest value of the output."),
 ]
+TIMEOUT = 600.0
+"""Seconds."""
 Timeout = Annotated[float, typer.Option("--timeout", min=0.001, help="Seconds that one run of ONNX Runtime may take.")]
 Memory = Annotated[
     int | None,
@@ -89,14 +91,16 @@ def parse_settings(
     )
 
 
-def parse_preprocess(mean: str | None, std: str | None, size: str | None) -> Preprocess | None:
+def parse_preprocess(mean: str | None, std: str | None, size: str | None, data: Path | None) -> Preprocess | None:
     """How images become numbers; None if nothing is said of it.
 
     Raises:
-        UsageError: an entry is not a list of numbers.
+        UsageError: an entry is not a list of numbers, or there are no images.
     """
     if (mean, std, size) == (None, None, None):
         return None
+    if data is None:
+        raise UsageError("--mean, --std and --size are for a folder of images; name one with --data.")
     from bnfold.verification import Preprocess
 
     extents = _numbers("--size", size or "0")

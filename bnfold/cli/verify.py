@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bnfold.cli.options import Arch, Json, Trust, parse_shapes
+from bnfold.cli.options import Arch, Json, Trust
 from bnfold.cli.proof_options import (
+    TIMEOUT,
     Atol,
     Data,
     Inputs,
@@ -24,6 +25,7 @@ from bnfold.cli.proof_options import (
     parse_settings,
     parse_variants,
 )
+from bnfold.refusal import refuse
 from bnfold.side_files import check_side_files
 
 
@@ -37,7 +39,7 @@ def verify(
     size: Size = None,
     atol: Atol = None,
     rtol: Rtol = None,
-    timeout: Timeout = 600.0,
+    timeout: Timeout = TIMEOUT,
     memory: Memory = None,
     thorough: Thorough = False,
     plot: Plot = None,
@@ -55,13 +57,25 @@ def verify(
     from bnfold.report.plots import growth, style
     from bnfold.report.verdict import verification as told
 
+    shapes, *more = parse_variants(input_)
     check_side_files({"--json": json_, "--plot": plot}, reference, candidate, certificate, data)
     if certificate is not None:
-        _check(reference, candidate, certificate, json_, shapes=parse_shapes(input_), arch=arch, trust=trust)
+        refuse(
+            "A certificate is checked without running anything, where",
+            {
+                "another --input shape": bool(more),
+                "--data": data is not None,
+                "--mean, --std and --size": (mean, std, size) != (None, None, None),
+                "--atol and --rtol": bool(atol or rtol),
+                "--timeout and --memory": timeout != TIMEOUT or memory is not None,
+                "--thorough": thorough,
+                "--plot": plot is not None,
+            },
+        )
+        _check(reference, candidate, certificate, json_, shapes=shapes, arch=arch, trust=trust)
         return
     if plot is not None:
         style.check(plot)
-    shapes, *more = parse_variants(input_)
     with progress() as tell:
         verification = judge(
             reference,
@@ -69,7 +83,7 @@ def verify(
             shapes=shapes,
             more_shapes=more,
             data=data,
-            preprocess=parse_preprocess(mean, std, size),
+            preprocess=parse_preprocess(mean, std, size, data),
             settings=parse_settings(atol, rtol, timeout, memory, thorough=thorough),
             arch=arch,
             trust=trust,

@@ -13,6 +13,13 @@ OLDEST = 7
 _SMALL = 1024
 
 
+def check_version(version: int) -> None:
+    """Raise `UsageError` if no model can have this operator set version."""
+    newest = onnx.defs.onnx_opset_version()
+    if not OLDEST <= version <= newest:
+        raise UsageError(f"--opset {version} is not between {OLDEST} and {newest}, the newest that onnx knows.")
+
+
 def convert_opset(model: ir.Model, version: int) -> ir.Model:
     """The model in another version of the default operator set; its weights and their exact values are shared.
 
@@ -23,9 +30,7 @@ def convert_opset(model: ir.Model, version: int) -> ir.Model:
     Raises:
         UsageError: the version is out of that range, or an operator of the model cannot be converted.
     """
-    newest = onnx.defs.onnx_opset_version()
-    if not OLDEST <= version <= newest:
-        raise UsageError(f"--opset {version} is not between {OLDEST} and {newest}, the newest that onnx knows.")
+    check_version(version)
     if model.opset_imports.get("") == version:
         return model
     foreign = sorted({node.domain for node in model.graph.all_nodes()} - {"", "ai.onnx"})

@@ -68,7 +68,10 @@ def fold_to_pytorch(
         if not dry_run:
             save.publish(staged, target)
     return replace(
-        result, report=replace(result.report, source=name, description=given.description, output=str(target))
+        result,
+        report=replace(
+            result.report, source=name, description=given.description, output=None if dry_run else str(target)
+        ),
     )
 
 

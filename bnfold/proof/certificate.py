@@ -146,11 +146,17 @@ def _plain(claim: Claim) -> dict[str, Any]:
 
 
 def _parsed(data: Any) -> Certificate:
-    if data["format"] != FORMAT or data["version"] != VERSION:
+    if not isinstance(data, dict):
+        raise ValueError("it is no JSON object")
+    if data["format"] != FORMAT:
+        raise ValueError(f"its format is {data['format']!r}, not {FORMAT!r}")
+    if data["version"] != VERSION:
         raise ValueError(f"its version is {data['version']}, not {VERSION}")
     unknown = set(data) - {"format", "version", "original", "folded", "frozen_inputs", "tensors"}
     if unknown:
         raise ValueError(f"it has an entry {min(unknown)}")
+    if not isinstance(data["tensors"], dict):
+        raise ValueError("its tensors are no JSON object")
     return Certificate(
         {str(name): _claim(name, entry) for name, entry in data["tensors"].items()},
         tuple(str(name) for name in data["frozen_inputs"]),
@@ -158,6 +164,8 @@ def _parsed(data: Any) -> Certificate:
 
 
 def _claim(name: str, entry: Mapping[str, Any]) -> Claim:
+    if not isinstance(entry, dict):
+        raise ValueError(f"the entry of {name} is no JSON object")
     stored = entry.get("stored", "") if "perm" in entry else entry["stored"]
     if set(entry) - {"stored", "shape", "scale", "shift", "perm"} or not isinstance(stored, str):
         raise ValueError(f"the entry of {name} is not understood")

@@ -47,7 +47,7 @@ class FoldReport:
     Attributes:
         source: what was folded, as the user called it.
         description: what it was recognized as.
-        output: the file written; None if none was asked for.
+        output: the file written; None if none was.
         affine: BatchNormalization, and Mul, Add, Sub, Div of floats by a per-channel constant, after constant
             expressions were evaluated; the Add that is a MatMul's bias does not count.
         scalar: the same by a constant of one element.

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from bnfold.many import Outcome
 
 
-def summary(outcomes: Sequence[Outcome]) -> list[RenderableType]:
-    """A line per model, the sentences of those that failed, and how many did."""
+def summary(outcomes: Sequence[Outcome], *, dry_run: bool = False) -> list[RenderableType]:
+    """A line per model, the sentences of those that failed, and how many did not."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("model", overflow="fold")
     for heading in ("removed", "left"):
@@ -30,7 +30,9 @@ def summary(outcomes: Sequence[Outcome]) -> list[RenderableType]:
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     parts: list[RenderableType] = [table]
     parts += [Text(f"  {_named(outcome)}", style="red") for outcome in failed]
-    parts.append(Text(f"{len(outcomes) - len(failed)} of {len(outcomes)} models written.", style="bold"))
+    good = f"{len(outcomes) - len(failed)} of {len(outcomes)} models"
+    told = f"Dry run: {good} can be written, and nothing was." if dry_run else f"{good} written."
+    parts.append(Text(told, style="bold"))
     return parts
 
 

@@ -34,7 +34,7 @@ def fold_report(report: FoldReport, *, verbose: bool = False, dry_run: bool = Fa
     if report.differs:
         parts.append(Text("Nothing was written.", style="bold red"))
     elif dry_run:
-        parts.append(Text(f"Dry run: {report.output} was not written."))
+        parts.append(Text("Dry run: nothing was written."))
     else:
         parts.append(Text.assemble("Wrote ", (str(report.output), "bold"), "."))
     return parts

@@ -70,13 +70,33 @@ def opened(
         exported = Path(folder, "model.onnx")
         if isinstance(source, str | Path):
             yield _from_file(Path(source), exported, shapes, reading)
-        elif type(source).__module__.split(".")[0] in ("onnx", "onnx_ir"):
+        elif is_onnx(source):
             from bnfold.sources.onnx import write
 
             write(source, exported)
             yield Source("model", exported, "ONNX model in memory", shapes or {})
         else:
             yield _from_module(source, exported, shapes)
+
+
+def check_exists(path: Path) -> None:
+    """Raise `SourceError` if there is nothing at the path of a source."""
+    if not path.exists():
+        raise SourceError(f"{path} does not exist." if str(path) != "-" else "Standard input is not read; name a file.")
+
+
+def check_shapes(source: Source) -> None:
+    """Raise `UsageError` if a shape that the user gave does not fit an input of the model."""
+    if source.shapes:
+        from bnfold.sources.onnx import load
+        from bnfold.verification.inputs import check_fit
+
+        check_fit(load(source.path), source.shapes)
+
+
+def is_onnx(model: Any) -> bool:
+    """Whether a model in memory is one of onnx or onnx_ir; anything else is taken for an `nn.Module`."""
+    return type(model).__module__.split(".")[0] in ("onnx", "onnx_ir")
 
 
 def _from_module(module: Any, exported: Path, shapes: Mapping[str, tuple[int, ...]] | None) -> Source:
@@ -89,8 +109,7 @@ def _from_module(module: Any, exported: Path, shapes: Mapping[str, tuple[int, ..
 
 
 def _from_file(path: Path, exported: Path, shapes: Mapping[str, tuple[int, ...]] | None, reading: Reading) -> Source:
-    if not path.exists():
-        raise SourceError(f"{path} does not exist." if str(path) != "-" else "Standard input is not read; name a file.")
+    check_exists(path)
     if path.is_dir():
         raise SourceError(f"{path} is a folder; give a model file.")
     if path.stat().st_size == 0:

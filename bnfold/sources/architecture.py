@@ -127,7 +127,10 @@ def _factory(name: str) -> Callable[..., Any]:
     if not colon:
         if name not in zoo.ARCHITECTURES:
             known = ", ".join(zoo.ARCHITECTURES)
-            raise UsageError(f"--arch {name} is none of {known}; other libraries' are called timm:NAME.")
+            raise UsageError(
+                f"--arch {name} is none of {known}, nor of the form torchvision:NAME, timm:NAME or "
+                "package.module:callable."
+            )
         return zoo.ARCHITECTURES[name]
     if library == "timm":
         timm = _library("timm")

@@ -43,10 +43,12 @@ def load_data(path: Path, specs: Sequence[InputSpec], preprocess: Preprocess | N
         preprocess: how images become numbers.
 
     Raises:
-        SourceError: the file cannot be read.
+        SourceError: it does not exist or cannot be read.
         UsageError: arrays are missing, unknown, or do not fit the model's inputs; or `preprocess` goes with no folder.
         MissingExtraError: images need Pillow, which is not installed.
     """
+    if not path.exists():
+        raise SourceError(f"{path} does not exist.")
     if path.is_dir():
         name, pixels, labels, names = read_images(path, specs, preprocess or Preprocess())
         return Data({name: _converted(pixels, specs[0], path)}, labels, names)

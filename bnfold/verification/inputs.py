@@ -34,10 +34,23 @@ def specs_of(model: ir.Model) -> list[InputSpec]:
     for value in model.graph.inputs:
         if value.name is None or value.name in model.graph.initializers:
             continue
-        if value.dtype in (None, ir.DataType.UNDEFINED, ir.DataType.STRING) or value.shape is None:
+        spec = _spec(value)
+        if spec is None:
             raise UsageError(f"Input {value.name!r} is no tensor of numbers with a known rank; it cannot be verified.")
-        specs.append(InputSpec(value.name, tuple(map(_dimension, value.shape)), value.dtype.numpy()))
+        specs.append(spec)
     return specs
+
+
+def check_fit(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Check shapes against the inputs of a model; one that is no tensor of numbers with a known rank takes any.
+
+    Raises:
+        UsageError: as `resolve`.
+    """
+    given = [value for value in model.graph.inputs if value.name not in model.graph.initializers]
+    specs = {value.name: _spec(value) for value in given}
+    known = [spec for spec in specs.values() if spec is not None]
+    resolve(known, {name: shape for name, shape in shapes.items() if specs.get(name, True) is not None})
 
 
 def resolve(
@@ -73,6 +86,13 @@ def resolve(
         shape = overrides.get(spec.name, shape)
         resolved.append(replace(spec, shape=shape))
     return resolved
+
+
+def _spec(value: ir.Value) -> InputSpec | None:
+    """None if it is no tensor of numbers with a known rank."""
+    if value.dtype in (None, ir.DataType.UNDEFINED, ir.DataType.STRING) or value.shape is None:
+        return None
+    return InputSpec(value.name or "", tuple(map(_dimension, value.shape)), value.dtype.numpy())
 
 
 def _dimension(dimension: int | ir.SymbolicDim) -> int | str | None:

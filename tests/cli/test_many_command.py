@@ -22,3 +22,6 @@ def test_the_command(run: Run, zoo: Path, tmp_path: Path) -> None:
     ]
     together = json.loads((tmp_path / "all.json").read_text())
     assert [model["exit_code"] for model in together["models"]] == [0, 3, 0]
+    dry = run("fold", "zoo", "-o", "dry", "--no-verify", "--jobs", 1, "--dry-run")
+    assert "Dry run: 2 of 3 models can be written, and nothing was." in dry.stdout
+    assert not (tmp_path / "dry").exists()

@@ -76,9 +76,14 @@ def spoiled(change: Callable[[dict[str, Any]], object]) -> Callable[[str], str]:
 
 SPOILED = {
     "no JSON": (lambda text: text[:50], "not a certificate"),
-    "a list": (lambda _: "[]", "not a certificate"),
+    "a list": (lambda _: "[]", "it is no JSON object"),
+    "tensors in a list": (spoiled(lambda data: data.update(tensors=[])), "its tensors are no JSON object"),
+    "a tensor that is a list": (
+        spoiled(lambda data: data["tensors"].update(a=[])),
+        "the entry of a is no JSON object",
+    ),
     "a later version": (spoiled(lambda data: data.update(version=2)), "its version is 2, not 1"),
-    "another format": (spoiled(lambda data: data.update(format="x")), "not a certificate"),
+    "another format": (spoiled(lambda data: data.update(format="x")), "its format is 'x', not 'bnfold certificate'"),
     "no tensors": (spoiled(lambda data: data.pop("tensors")), "it has no entry 'tensors'"),
     "one entry more": (spoiled(lambda data: data.update(trust="me")), "it has an entry trust"),
     "a claim with more": (spoiled(lambda data: data["tensors"]["a"].update(proved=True)), "entry of a"),

@@ -55,7 +55,7 @@ def line(report: FoldReport, start: str) -> str:
 
 def test_what_was_written_and_what_was_not() -> None:
     assert shown(REPORT)[-1] == "Wrote out.onnx."
-    assert shown(REPORT, dry_run=True)[-1] == "Dry run: out.onnx was not written."
+    assert shown(REPORT, dry_run=True)[-1] == "Dry run: nothing was written."
     assert shown(replace(REPORT, verification=Verification("different")))[-1] == "Nothing was written."
 
 

@@ -55,6 +55,7 @@ def test_what_does_not_fit_is_listed():
     ("name", "says"),
     [
         ("resnet7", "none of resnet18"),
+        ("resnet7", "nor of the form torchvision:NAME, timm:NAME or package.module:callable."),
         ("nowhere.at.all:Net", "cannot be imported"),
         (f"{__name__}:Missing", "cannot be imported"),
         (f"{__name__}:HERE", "no callable"),

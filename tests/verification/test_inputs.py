@@ -95,9 +95,11 @@ def test_integer_data_must_fit_the_type(tmp_path):
 def test_a_file_that_is_no_npz(tmp_path):
     (tmp_path / "d.npz").write_text("hello")
     np.save(tmp_path / "plain.npy", np.zeros(3))
-    for name in ("d.npz", "none.npz", "plain.npy"):
+    for name in ("d.npz", "plain.npy"):
         with pytest.raises(SourceError, match=r"cannot be read as an \.npz"):
             load_data(tmp_path / name, [IMAGE])
+    with pytest.raises(SourceError, match=r"none\.npz does not exist\.$"):
+        load_data(tmp_path / "none.npz", [IMAGE])
 
 
 def test_portions_respect_a_fixed_batch():
