@@ -99,17 +99,18 @@ def parse_preprocess(mean: str | None, std: str | None, size: str | None, data: 
     """
     if (mean, std, size) == (None, None, None):
         return None
-    if data is None:
-        raise UsageError("--mean, --std and --size are for a folder of images; name one with --data.")
     from bnfold.verification import Preprocess
 
     extents = _numbers("--size", size or "0")
     if len(extents) > 2 or (size is not None and (min(extents) < 1 or any(n != int(n) for n in extents))):
         raise UsageError(f"--size {size} is not of the form 224 or 224,320.")
     height, width = int(extents[0]), int(extents[-1])
-    return Preprocess(
+    found = Preprocess(
         _numbers("--mean", mean or "0"), _numbers("--std", std or "1"), None if size is None else (height, width)
     )
+    if data is None:
+        raise UsageError("--mean, --std and --size are for a folder of images; name one with --data.")
+    return found
 
 
 def _tolerance(option: str, entries: list[str] | None) -> dict[str, float]:
