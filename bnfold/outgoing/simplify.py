@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bnfold import save
 from bnfold.errors import MissingExtraError, SourceError
@@ -21,14 +22,13 @@ def simplify(path: Path, *, external: bool = False) -> None:
 
     if find_spec("onnxsim") is None:
         raise MissingExtraError("--simplify", "simplify")
-    simplified = path.with_name("simplified.onnx")
-    try:
-        call(f"{__name__}:run_onnxsim", source=str(path), target=str(simplified))
-    except ChildError as error:
-        raise SourceError(f"onnxsim cannot simplify the folded model; leave --simplify out. {error}") from None
-    save.write(load(simplified), path, external=external)
-    for made in path.parent.glob("simplified.onnx*"):
-        made.unlink()
+    with TemporaryDirectory(dir=path.parent) as folder:
+        simplified = Path(folder, path.name)
+        try:
+            call(f"{__name__}:run_onnxsim", source=str(path), target=str(simplified))
+        except ChildError as error:
+            raise SourceError(f"onnxsim cannot simplify the folded model; leave --simplify out. {error}") from None
+        save.write(load(simplified), path, external=external)
 
 
 def run_onnxsim(source: str, target: str) -> None:

@@ -22,15 +22,16 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "in.onnx"
 
 
-def test_simplified_and_proved_again(source: Path) -> None:
-    target = source.with_name("out.onnx")
+@pytest.mark.parametrize("name", ["out.onnx", "simplified.onnx"])
+def test_simplified_and_proved_again(source: Path, name: str) -> None:
+    target = source.with_name(name)
     result = bnfold.fold(source, output=target, simplify=True)
     report = result.report
     assert report.simplified is not None
     assert report.simplified.verdict == "equivalent"
     assert [node.op_type for node in onnx.load(target).graph.node] == ["Conv", "Relu"]
     assert [node.op_type for node in result.model.graph] == ["Conv", "Relu"]
-    assert sorted(path.name for path in source.parent.iterdir()) == ["in.onnx", "out.onnx"]
+    assert sorted(path.name for path in source.parent.iterdir()) == ["in.onnx", name]
 
 
 def test_a_wrong_simplification_is_noticed(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
