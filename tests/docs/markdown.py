@@ -57,13 +57,13 @@ def tables(page: str) -> Iterator[list[list[str]]]:
     """All tables: their rows below the headings, cell by cell, as they are written."""
     rows: list[list[str]] = []
     for opening, inline in pairwise(_tokens(page)):
-        if opening.type == "tbody_open":
+        if opening.type in ("table_open", "tbody_open"):
             rows = []
         elif opening.type == "tr_open":
             rows.append([])
         elif opening.type == "td_open":
             rows[-1].append(inline.content)
-        elif opening.type == "table_close":
+        elif opening.type == "tbody_close":
             yield rows
 
 
