@@ -75,26 +75,30 @@ def stack(call: Call) -> None:
 def _parts(call: Call) -> list[Tensor]:
     given, result = call.raw(0, "tensors"), call.lift.seen.values[call.node]
     if isinstance(given, fx.Node):
-        return call.lift.all_tensors(given)
+        return _told(call, given)
     facts = [call.lift.seen.values[node] if isinstance(node, fx.Node) else None for node in given]
     if not all(isinstance(f, Fact) and isinstance(result, Fact) and f.dtype == result.dtype for f in facts):
         raise OpaqueError("it changes a dtype")
     return [call.lift.tensor(node) for node in given]
 
 
-def split(call: Call) -> None:
-    """split, chunk, tensor_split: what they return says in which sizes."""
-    parts = call.lift.all_tensors(call.node)
+def _told(call: Call, node: fx.Node) -> list[Tensor]:
+    """The tensors of a node that gives several, whose number is the same for every batch."""
+    parts = call.lift.all_tensors(node)
     if not parts:
         raise OpaqueError("the parts depend on the batch size")
+    return parts
+
+
+def split(call: Call) -> None:
+    """split, chunk, tensor_split: what they return says in which sizes."""
+    parts = _told(call, call.node)
     call.emit("Split", [call.x], outputs=parts, axis=call.static(2, "dim", 0) % call.rank())
 
 
 def unbind(call: Call) -> None:
     """unbind: a split in parts of extent 1, without that axis."""
-    parts = call.lift.all_tensors(call.node)
-    if not parts:
-        raise OpaqueError("the parts depend on the batch size")
+    parts = _told(call, call.node)
     axis = call.static(1, "dim", 0) % call.rank()
     shape = [1 if i == axis else dim for i, dim in enumerate(call.extents)]
     slices = [call.helper(str(i), shape) for i in range(len(parts))]
