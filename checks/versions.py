@@ -79,7 +79,8 @@ def packages(environment: str) -> list[str]:
 def outcome(environment: str, tests: list[str]) -> str:
     """Make the environment and run the tests in it: PASSED, FAILED, NOT_INSTALLED or NO_PYTHON."""
     python = which(environment) if environment in PYTHONS else sys.executable
-    if python is None:
+    # Where pyenv looks after Pythons, there is a command for each, also for those that are not switched on.
+    if python is None or subprocess.run([python, "-c", ""], capture_output=True).returncode != 0:
         return NO_PYTHON
     print(f"{environment}: {' '.join(packages(environment))}", flush=True)
     try:
