@@ -51,4 +51,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'bnfold' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"bnfold.{_HOMES[name]}"), name)
+    from bnfold.errors import needing_torch
+
+    with needing_torch(f"bnfold.{name}"):
+        return getattr(import_module(f"bnfold.{_HOMES[name]}"), name)

@@ -9,6 +9,8 @@ BnfoldError                  4  something inside bnfold went wrong
 Each message is one sentence that says what is wrong and what to do.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -41,3 +43,14 @@ class MissingExtraError(SourceError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs an optional package: run `pip install 'bnfold[{extra}]'`.")
+
+
+@contextmanager
+def needing_torch(purpose: str) -> Iterator[None]:
+    """Imports in this block need PyTorch for this purpose; raises `MissingExtraError` where it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise MissingExtraError(purpose, "torch") from None

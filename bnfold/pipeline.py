@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import onnx_ir as ir
 
 from bnfold import proving, save, sources
-from bnfold.errors import UsageError
+from bnfold.errors import UsageError, needing_torch
 from bnfold.folding import Folded, How, compute_constants, fold_file, in_memory
 from bnfold.measure import bench_fold
 from bnfold.objective import Objective, objective_of
@@ -220,7 +220,8 @@ def fold(
             },
             instead=", or write .onnx",
         )
-        from bnfold.outgoing.pytorch import fold_to_pytorch
+        with needing_torch(f"Writing {target.suffix} files"):
+            from bnfold.outgoing.pytorch import fold_to_pytorch
 
         tell("folding in PyTorch")
         reading = Reading(arch, trust)

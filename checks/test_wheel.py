@@ -101,12 +101,22 @@ def test_python_folds(empty: Environment, place: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_what_needs_pytorch_says_so(empty: Environment, place: Path) -> None:
-    done = empty.run(["bnfold", "fold", "net.pt", "-o", "folded.onnx"], place)
+@pytest.mark.parametrize("output", ["folded.onnx", "folded.pt2", "folded.safetensors"])
+def test_what_needs_pytorch_says_so(empty: Environment, place: Path, output: str) -> None:
+    done = empty.run(["bnfold", "fold", "net.pt", "-o", output], place)
     assert done.returncode == 3
     assert done.stderr.strip().splitlines()[-1].endswith("run `pip install 'bnfold[torch]'`.")
     assert "Traceback" not in done.stderr
-    assert not (place / "folded.onnx").exists()
+    assert not (place / output).exists()
+
+
+def test_python_says_so_as_well(empty: Environment, place: Path) -> None:
+    done = empty.run(["python", "-c", "import bnfold; bnfold.load('folded.safetensors')"], place)
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .endswith("bnfold.load needs an optional package: run `pip install 'bnfold[torch]'`.")
+    )
 
 
 def test_what_needs_another_package_says_so(empty: Environment, place: Path) -> None:

@@ -5,9 +5,9 @@ import signal
 
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.without_torch import install, pytest_runtest_call
+from tests.without_torch import install, pytest_runtest_call, pytest_runtest_setup
 
-__all__ = ["pytest_runtest_call"]
+__all__ = ["pytest_runtest_call", "pytest_runtest_setup"]
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 

@@ -1,7 +1,7 @@
 """Where torch or another optional package is not installed, the tests that need it are skipped, and say so.
 
-Those are tests whose own code imports it, and tests to which bnfold says that a PyTorch model needs it. Any other
-import of it in bnfold fails there, as it would for a user.
+Those are tests whose own code, or that of the docs and benchmarks, imports it, and tests to which bnfold says that a
+PyTorch model needs it. Any other import of it in bnfold fails there, as it would for a user.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import pytest
 
 from bnfold.errors import MissingExtraError
 
-OPTIONAL = frozenset({"onnxsim", "onnxslim", "rapidocr_onnxruntime", "torch"})
-TESTS = Path(__file__).parent
+OPTIONAL = frozenset({"onnxscript", "onnxsim", "onnxslim", "rapidocr_onnxruntime", "safetensors", "torch"})
+ROOT = Path(__file__).parents[1]
+TESTED_WITH = frozenset(ROOT / name for name in ("benchmarks", "docs", "models", "tests"))
 TORCH = find_spec("torch") is not None
 
 
@@ -29,7 +30,7 @@ class Skipping(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] in OPTIONAL and TESTS in _importer().parents:
+        if fullname.partition(".")[0] in OPTIONAL and not TESTED_WITH.isdisjoint(_importer().parents):
             pytest.skip(f"{fullname} is not installed", allow_module_level=True)
         return None
 
@@ -49,8 +50,18 @@ def skip_if_needed(message: str) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Of fixtures that call functions of bnfold."""
+    return (yield from _skipping())
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, object, object]:
-    """Of the functions of bnfold."""
+    """Of tests that call functions of bnfold."""
+    return (yield from _skipping())
+
+
+def _skipping() -> Generator[None, object, object]:
     try:
         return (yield)
     except MissingExtraError as error:

@@ -1,6 +1,7 @@
 """The growth curves: a run is recorded, a failure is a point with its reason, and the page and picture show both."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from benchmarks.rivals.growth.programs import BASE, FX, LIMIT, NAMES, command
 from benchmarks.tool.measure import Limits
 from bnfold.sources.onnx import load
 
-HERE = ("bnfold", BASE, "onnxsim", "onnxscript", "onnxruntime", FX)
+TOOLS = {"bnfold": "bnfold", BASE: "onnx", "onnxsim": "onnxsim", "onnxscript": "onnxscript", FX: "torch"}
+HERE = [*(tool for tool, package in TOOLS.items() if find_spec(package)), "onnxruntime"]
 """The tools that the tests' own environment has."""
 
 
