@@ -30,6 +30,7 @@ def test_a_module_in_memory(tmp_path):
 
 
 def test_an_onnx_model_has_no_such_form(tmp_path):
+    (tmp_path / "net.onnx").touch()
     with pytest.raises(UsageError, match="PyTorch models only"):
         bnfold.fold(tmp_path / "net.onnx", output=tmp_path / "folded.pt2")
 

@@ -201,6 +201,7 @@ def test_merged_layers_are_refused_with_the_option_that_helps(tmp_path):
 
 
 def test_an_onnx_model_has_no_such_form(tmp_path):
+    (tmp_path / "net.onnx").touch()
     with pytest.raises(UsageError, match=r"PyTorch models only; write this one as \.onnx"):
         bnfold.fold(tmp_path / "net.onnx", output=tmp_path / "folded.safetensors")
 
