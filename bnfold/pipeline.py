@@ -194,9 +194,9 @@ def fold(
     if isinstance(source, str | Path):
         sources.check_exists(Path(source))
     target = None if output is None else Path(output)
-    if target is not None and not target.is_dir():
-        check_suffix(target, source)
     if target is not None:
+        if not target.is_dir():
+            check_suffix(target, source)
         check_side_files({"certificate": certificate}, source, data, target, data_of(target))
     if target is not None and target.suffix.lower() in PYTORCH:
         from bnfold.verification import Settings

@@ -79,6 +79,7 @@ def write(model: ir.Model, path: Path, *, external: bool = False) -> None:
             ir.save(model, path, external_data=data_of(path).name)
         else:
             write_model(model, path)
+            data_of(path).unlink(missing_ok=True)  # of a larger model that was staged here before
     except OSError as error:
         reason = error.strerror or "there is no room for it"  # numpy's own error has no number
         raise UsageError(f"{path.name} cannot be written: {reason}.") from None

@@ -190,6 +190,15 @@ def test_small_models_stay_in_one_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert not (tmp_path / "b.onnx.data").exists()
 
 
+def test_a_smaller_model_takes_the_place_of_a_larger_one_and_of_its_weights(tmp_path: Path) -> None:
+    with save.staging(tmp_path / "a.onnx") as staged:
+        save.write(ir.from_proto(large_net()), staged, external=True)
+        save.write(ir.from_proto(small_net()), staged)
+        save.publish(staged, tmp_path / "a.onnx")
+    assert contents(tmp_path).keys() == {"a.onnx"}
+    onnx.checker.check_model(tmp_path / "a.onnx", full_check=True)
+
+
 def test_an_interrupt_while_the_folder_is_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = tempfile.mkdtemp
 
