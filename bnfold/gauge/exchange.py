@@ -1,8 +1,10 @@
 """Better than greedy: what was removed first may stand in the way of removals that together save more.
 
-A refusal names the removals it contradicts. All removals that nobody names are taken for settled. Beside them, the
-named and the refused fall apart into groups that do not touch each other. In a small group the best consistent subset
-is found exactly; a large one is searched through a window around each refusal, all else in the group staying as it is.
+A refusal names the nearest removals that it contradicts. All removals that nobody names are taken for settled, also
+those that ask for the same as a named one: so of rivals that only several exchanges together would help, some stay.
+Beside the settled, the named and the refused fall apart into groups that do not touch each other. In a small group the
+best consistent subset is found exactly; a large one is searched through a window around each refusal, all else in the
+group staying as it is.
 """
 
 from __future__ import annotations

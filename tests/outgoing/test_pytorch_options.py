@@ -64,7 +64,8 @@ def test_the_objective_is_heeded(tmp_path):
 
 
 def test_a_dry_run_writes_nothing_and_still_refuses(tmp_path):
-    bnfold.fold(net(), torch.rand(SHAPE), output=tmp_path / "x.safetensors", dry_run=True)
+    result = bnfold.fold(net(), torch.rand(SHAPE), output=tmp_path / "x.safetensors", dry_run=True)
+    assert result.report.output is None
     arch = "tests.outgoing.test_weights:Twins"
     with pytest.raises(UsageError, match="--no-merge"):
         bnfold.fold(Twins(), torch.rand(SHAPE), output=tmp_path / "x.safetensors", arch=arch, dry_run=True)
