@@ -1,16 +1,19 @@
 """Better than greedy: what was removed first may stand in the way of removals that together save more.
 
-A refusal names the nearest removals that it contradicts. All removals that nobody names are taken for settled, also
-those that ask for the same as a named one: so of rivals that only several exchanges together would help, some stay.
-Beside the settled, the named and the refused fall apart into groups that do not touch each other. In a small group the
-best consistent subset is found exactly; a large one is searched through a window around each refusal, all else in the
-group staying as it is.
+A refusal names the nearest removals that it contradicts. All removals that nobody names are taken for settled. Beside
+them, the named and the refused fall apart into groups that do not touch each other. In a small group the best
+consistent subset is found exactly; a large one is searched through a window around each refusal, all else in the group
+staying as it is. What cannot have its turn because the settled contradict it too then names everything that it
+excludes, unless that saves more than all the refused would together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
+from bnfold.gauge.equations import Ids
 from bnfold.gauge.groups import groups
 from bnfold.gauge.search import Search, saving
 from bnfold.gauge.units import Candidate
@@ -18,7 +21,7 @@ from bnfold.gauge.units import Candidate
 GROUP = 32
 """The largest group that is searched as a whole."""
 
-WINDOW = 12
+WINDOW = 32
 """Operators of a larger group that are searched exactly at once."""
 
 EFFORT = 8
@@ -46,7 +49,7 @@ class _Effort:
 
 
 def _round(search: Search, effort: _Effort) -> bool:
-    """Search all groups once; returns whether something changed so that settled removals are now in the way."""
+    """Search all groups once; returns whether settled removals are now in the way of something."""
     movable = _named(search)
     settled = {candidate for candidate in search.removed if candidate.node.name not in movable}
     search.reset()
@@ -56,8 +59,43 @@ def _round(search: Search, effort: _Effort) -> bool:
     for group in groups(search, touched):
         for window in _windows(search, group):
             _improve_window(search, group, window, effort)
+    rivals = [candidate for candidate in search.refused if search.blockers.get(candidate.node.name)]
+    fits = set(search.fitting(rivals))
     search.hold([candidate for candidate in search.removed if candidate not in settled])
+    _name_all(search, [candidate for candidate in rivals if candidate not in fits], effort)
     return not _named(search) <= movable
+
+
+def _name_all(search: Search, rivals: Sequence[Candidate], effort: _Effort) -> None:
+    """Let refused candidates name all removals that each excludes, where something else might save more than those."""
+    if not rivals:
+        return
+    most = sum(saving(candidate) for candidate in search.refused if candidate.node.name in search.blockers)
+    systems = search.systems
+    search.reset()
+    for candidate, near in zip(rivals, _touching(search, rivals), strict=True):
+        if not effort.spend(1 + len(near)):
+            break
+        search.begin()
+        fits = set(search.fitting(near) if search.add([candidate]) is None else near)
+        search.rollback()
+        excluded = [other for other in near if other not in fits]
+        if sum(map(saving, excluded)) < most:
+            names = (*search.blockers[candidate.node.name], *(other.node.name for other in excluded))
+            search.blockers[candidate.node.name] = tuple(dict.fromkeys(names))
+    search.systems = systems
+
+
+def _touching(search: Search, rivals: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+    """For each candidate the removals whose equations share with its own an unknown that the systems leave open."""
+    candidates = [*rivals, *search.removed]
+    shares: list[tuple[Ids, Ids]] = []
+    for owners, unknowns in search.unknowns(candidates):
+        shared = np.isin(unknowns, unknowns[owners < len(rivals)])
+        shares.append((owners[shared], unknowns[shared]))
+    for index in range(len(rivals)):
+        near = {int(i) for owners, unknowns in shares for i in owners[np.isin(unknowns, unknowns[owners == index])]}
+        yield [candidates[i] for i in sorted(near) if i >= len(rivals)]
 
 
 def _named(search: Search) -> set[str]:

@@ -1,7 +1,11 @@
 """Where no exact search is affordable: what is found is consistent all the same, and never worse than without it."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bnfold.gauge import exchange
 from bnfold.gauge.exchange import improve
@@ -55,6 +59,24 @@ def test_a_group_too_large_to_search_is_searched_around_its_refusals() -> None:
     assert removed(search) == {f"bn{i}" for i in range(1, 41)}
     assert_consistent(search, network)
     assert "is removed" in search.reasons["bn0"].sentence
+
+
+@pytest.mark.parametrize(("first", "others"), [(1, 2), (2, 3), (3, 4), (5, 7), (5, 40)])
+def test_several_that_ask_for_the_same_give_way_together(first: int, others: int) -> None:
+    network = stream([2.0] * first + [0.5] * others)
+    search = Search(read(network), {})
+    assert len(removed(search)) == first
+    improve(search)
+    assert removed(search) == {f"bn{i}" for i in range(first, first + others)}
+    assert_consistent(search, network)
+
+
+@given(st.lists(st.sampled_from([0.5, 1.5, 2.0, 3.0]), min_size=2, max_size=exchange.GROUP))
+@settings(max_examples=25)
+def test_of_those_that_ask_for_the_same_the_most_are_removed(scales: list[float]) -> None:
+    search = Search(read(stream(scales)), {})
+    improve(search)
+    assert len(search.removed) == max(Counter(scales).values())
 
 
 def test_a_large_group_that_is_best_as_it_is_stays_so() -> None:
