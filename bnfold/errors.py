@@ -45,6 +45,14 @@ class MissingExtraError(SourceError):
         super().__init__(f"{purpose} needs an optional package: run `pip install 'bnfold[{extra}]'`.")
 
 
+def first_line(error: BaseException) -> str:
+    """What another library or the user's own code said as it failed, to stand inside one of our sentences.
+
+    Such code raises errors of every kind, often with many lines of help for whoever wrote it.
+    """
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".: ")
+
+
 @contextmanager
 def needing_torch(purpose: str) -> Iterator[None]:
     """Imports in this block need PyTorch for this purpose; raises `MissingExtraError` where it is not installed."""

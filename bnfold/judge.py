@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnfold import sources
+from bnfold.refusal import refuse
 from bnfold.sources import Reading, Source
 from bnfold.sources.onnx import load
 
@@ -59,6 +60,7 @@ def verify(
         >>> bnfold.verify("model.onnx", "folded.onnx", settings=strict).verdict
         'different'
     """
+    refuse("Without data", {"preprocess": preprocess is not None and data is None})
     from bnfold.verification import Settings, load_data, make_batches, specs_of, verify_files
 
     with ExitStack() as stack:

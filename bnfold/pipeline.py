@@ -240,6 +240,7 @@ def fold(
                 "tolerances, limits and --thorough": settings is not None and settings != Settings(),
             },
         )
+    refuse("Without data", {"preprocess": preprocess is not None and data is None})
     if target is not None and not dry_run:
         save.check_output(target, force=force)
     tell("reading the model")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from bnfold.errors import SourceError, UsageError
+from bnfold.errors import SourceError, UsageError, first_line
 from bnfold.fx.trace import ADVICE, items, tensors
 from bnfold.fx.tracer import longer, mapped
 from bnfold.network import Dim
@@ -70,8 +70,7 @@ def probe(graph_module: fx.GraphModule, module: nn.Module, inputs: Sequence[Any]
         try:
             wanted = module(*_copied(inputs))
         except Exception as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise UsageError(f"The model does not take these example inputs: {lines[0].rstrip('.')}.") from None
+            raise UsageError(f"The model does not take these example inputs: {first_line(error)}.") from None
         torch.manual_seed(0)
         first = _Recorder(graph_module)
         found = first.run(*_copied(inputs))

@@ -12,7 +12,7 @@ import torch
 from torch import fx, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from bnfold.errors import SourceError
+from bnfold.errors import SourceError, first_line
 from bnfold.fx.tracer import Tracer
 
 ADVICE = "export it with torch.onnx.export and fold the ONNX model"
@@ -41,7 +41,7 @@ def trace(module: nn.Module, given: Sequence[Any]) -> fx.GraphModule:
         graph = tracer.trace(twin, _settled(twin, given))
     except Exception as error:
         place = f"{name}.{tracer.stuck}" if tracer.stuck else name
-        raise SourceError(f"torch.fx cannot trace {place} ({_first_line(error)}); {ADVICE}.") from None
+        raise SourceError(f"torch.fx cannot trace {place} ({first_line(error)}); {ADVICE}.") from None
     _refuse_changed_attributes(twin)
     graph._tracer_cls = None  # a saved result must not need this package
     return fx.GraphModule(twin, graph, name)
@@ -72,7 +72,7 @@ def in_eval_mode(module: nn.Module) -> nn.Module:
     try:
         twin = copied(module)
     except Exception as error:
-        raise SourceError(f"{name} cannot be copied ({_first_line(error)}); {ADVICE}.") from None
+        raise SourceError(f"{name} cannot be copied ({first_line(error)}); {ADVICE}.") from None
     try:
         return twin.eval()
     except NotImplementedError:  # an exported program has one mode only
@@ -105,10 +105,6 @@ def _refuse_changed_attributes(module: nn.Module) -> None:
             if isinstance(value, fx.Proxy):
                 where = f"{path}.{name}" if path else name
                 raise SourceError(f"The module changes its own attribute {where} whenever it runs; {ADVICE}.")
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
 
 
 def attribute(module: nn.Module, path: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 import onnx_ir as ir
 
-from bnfold.errors import UsageError
+from bnfold.errors import UsageError, first_line
 
 OLDEST = 7
 """Older operator sets have broadcasting rules of their own."""
@@ -46,7 +46,7 @@ def convert_opset(model: ir.Model, version: int) -> ir.Model:
         proto.ir_version = max(model.ir_version or 0, onnx.helper.find_min_ir_version_for(proto.opset_import))
         onnx.checker.check_model(proto)
     except Exception as error:  # the converter raises RuntimeError with a C++ location in front
-        reason = str(error).strip().splitlines()[0].rpartition("failed: ")[2].rstrip(".")
+        reason = first_line(error).rpartition("failed: ")[2]
         raise UsageError(f"--opset {version} cannot be reached: {reason or type(error).__name__}.") from None
     return _with_weights(ir.from_proto(proto), model, heavy)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bnfold.errors import NotEquivalentError, SourceError
+from bnfold.errors import NotEquivalentError, SourceError, first_line
 from bnfold.fx.trace import tensors
 
 
@@ -32,8 +32,7 @@ def write_program(module: nn.Module, examples: Sequence[torch.Tensor], path: Pat
             dynamic = tuple({0: batch} for _ in examples)
             program = torch.export.export(module, tuple(examples), dynamic_shapes=dynamic)
         except Exception as error:
-            first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise SourceError(f"torch.export cannot export the folded module: {first}") from None
+            raise SourceError(f"torch.export cannot export the folded module: {first_line(error)}.") from None
         torch.export.save(program, path)
         again = torch.export.load(path).module()
         pairs = zip(tensors(again(*examples)), tensors(module(*examples)), strict=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bnfold.errors import NotEquivalentError, SourceError, UsageError
+from bnfold.errors import NotEquivalentError, SourceError, UsageError, first_line
 from bnfold.fx.fold import module_difference
 from bnfold.sources.architecture import options_of
 from bnfold.sources.folded import METADATA, Configuration, built, load, rebuild
@@ -44,10 +44,9 @@ def plain(module: nn.Module, examples: Examples, arch: str | None) -> tuple[nn.M
         rebuilt = built(architecture, len(state), "The model")
         missing = rebuilt.load_state_dict(state, strict=False, assign=True)
     except (SourceError, RuntimeError) as error:
-        first = str(error).splitlines()[0].rstrip(".:")
         raise UsageError(
-            f"Weights alone can be written of an architecture that bnfold can build ({first}): name it with --arch, "
-            f"or {ADVICE}."
+            f"Weights alone can be written of an architecture that bnfold can build ({first_line(error)}): "
+            f"name it with --arch, or {ADVICE}."
         ) from None
     called = arch or architecture["settings"]["net"]
     left = [key for key in missing.missing_keys if not key.endswith("num_batches_tracked")] + missing.unexpected_keys

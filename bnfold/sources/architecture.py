@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from bnfold import zoo
-from bnfold.errors import MissingExtraError, SourceError, UsageError
+from bnfold.errors import MissingExtraError, SourceError, UsageError, first_line
 
 ARGUMENTS = ("num_classes", "in_channels", "in_chans", "init_weights", "aux_logits")
 """What an architecture is ever told."""
@@ -65,8 +65,7 @@ def construct(name: str, options: Mapping[str, Any]) -> nn.Module:
     try:
         module = factory(**options)
     except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UsageError(f"--arch {name} cannot be built: {first}") from None
+        raise UsageError(f"--arch {name} cannot be built: {first_line(error)}.") from None
     if not isinstance(module, nn.Module):
         raise UsageError(f"--arch {name} gives a {type(module).__name__}, not an nn.Module.")
     return module

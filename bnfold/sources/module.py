@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import onnx
 import onnx_ir as ir
 
-from bnfold.errors import MissingExtraError, SourceError, UsageError
+from bnfold.errors import MissingExtraError, SourceError, UsageError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -109,8 +109,7 @@ def _check_shapes(module: torch.nn.Module, examples: Sequence[torch.Tensor]) -> 
             module(*examples)
     except Exception as error:
         given = ", ".join("x".join(map(str, (1, *example.shape[1:]))) for example in examples)
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UsageError(f"The model does not take an input of shape {given}: {first}") from None
+        raise UsageError(f"The model does not take an input of shape {given}: {first_line(error)}.") from None
 
 
 @contextmanager

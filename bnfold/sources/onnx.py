@@ -12,7 +12,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
 from bnfold import save
-from bnfold.errors import BnfoldError, SourceError
+from bnfold.errors import BnfoldError, SourceError, first_line
 from bnfold.wire import read_model, read_skeleton
 
 OVERRIDABLE_SINCE = 4
@@ -24,7 +24,7 @@ def check(path: Path) -> None:
     try:
         onnx.checker.check_model(read_skeleton(path))
     except Exception as error:
-        raise SourceError(f"{path} is not a valid ONNX model: {_first_line(error)}.") from None
+        raise SourceError(f"{path} is not a valid ONNX model: {first_line(error)}.") from None
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def at_fault(path: Path) -> Iterator[None]:
         try:
             onnx.checker.check_model(read_skeleton(path), full_check=True)
         except Exception as fault:
-            raise SourceError(f"{path} is not a valid ONNX model: {_first_line(fault)}.") from error
+            raise SourceError(f"{path} is not a valid ONNX model: {first_line(fault)}.") from error
         raise
 
 
@@ -54,10 +54,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
 
 
 def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
@@ -73,7 +69,7 @@ def load(path: Path, *, freeze_inputs: bool = False) -> ir.Model:
     try:
         model = read_model(path)
     except Exception as error:
-        raise SourceError(f"{path} cannot be read as an ONNX model: {_first_line(error)}.") from None
+        raise SourceError(f"{path} cannot be read as an ONNX model: {first_line(error)}.") from None
     if freeze_inputs or (model.ir_version or 0) < OVERRIDABLE_SINCE:
         RemoveInitializersFromInputsPass()(model)
         model.ir_version = max(model.ir_version or 0, OVERRIDABLE_SINCE)

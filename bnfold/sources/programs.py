@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from bnfold.errors import SourceError, UsageError
+from bnfold.errors import SourceError, UsageError, first_line
 from bnfold.sources.screening import screen_program, screen_script
 
 ADVICE = "export it anew after `model.eval()`"
@@ -34,7 +34,7 @@ def read_script(path: Path, *, trust: bool = False) -> tuple[nn.Module, str]:
         switched = ", switched from training to eval mode" if module.training else ""
         return module.eval(), switched
     except Exception as error:
-        raise SourceError(f"{path} is not a TorchScript archive that torch reads: {_first_line(error)}") from None
+        raise SourceError(f"{path} is not a TorchScript archive that torch reads: {first_line(error)}.") from None
 
 
 def as_graph(script: nn.Module, shape: Sequence[int]) -> fx.GraphModule:
@@ -52,7 +52,7 @@ def as_graph(script: nn.Module, shape: Sequence[int]) -> fx.GraphModule:
             graph_module = make_fx(script, pre_dispatch=True)(example)
     except Exception as error:
         given = "x".join(map(str, shape))
-        raise UsageError(f"The model does not take an input of shape {given}: {_first_line(error)}") from None
+        raise UsageError(f"The model does not take an input of shape {given}: {first_line(error)}.") from None
     _refuse_training(graph_module, "This TorchScript module")
     return _with_names(graph_module, script)
 
@@ -71,7 +71,7 @@ def read_program(path: Path, *, trust: bool = False) -> tuple[fx.GraphModule, di
             program = torch.export.load(path)
             module = program.module(check_guards=False)
     except Exception as error:
-        raise SourceError(f"{path} is not an exported program that torch reads: {_first_line(error)}") from None
+        raise SourceError(f"{path} is not an exported program that torch reads: {first_line(error)}.") from None
     _refuse_training(module, str(path))
     shapes = {
         node.name: tuple(int(extent) for extent in node.meta["val"].shape)
@@ -131,7 +131,3 @@ def _in_eval_mode(module: fx.GraphModule) -> fx.GraphModule:
     for part in module.modules():
         part.training = False
     return module
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

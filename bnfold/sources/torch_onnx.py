@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass, InlinePass, RemoveUnusedNodesPass
 
-from bnfold.errors import MissingExtraError, SourceError
+from bnfold.errors import MissingExtraError, SourceError, first_line
 from bnfold.graph.constants import evaluate_constants
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def export(module: torch.nn.Module, examples: Sequence[torch.Tensor], names: Seq
                 dynamic_shapes=tuple({0: batch} for _ in examples),
             )
     except Exception as error:
-        raise SourceError(f"torch.onnx cannot export this model: {_cause(error)}") from None
+        raise SourceError(f"torch.onnx cannot export this model: {_cause(error)}.") from None
     assert program is not None
     return _tidied(program.model, names)
 
@@ -106,7 +106,7 @@ def _cause(error: BaseException) -> str:
     """The first line of what went wrong first: what is raised last tells how to write to PyTorch, not what happened."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return first_line(error)
 
 
 @contextmanager

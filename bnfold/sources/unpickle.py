@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bnfold.errors import SourceError
+from bnfold.errors import SourceError, first_line
 
 LIBRARIES = re.compile(
     r"(torch\.nn\.(modules|parallel|utils)|torchvision\.(models|ops)|timm\.(models|layers)|bnfold\.zoo)\b"
@@ -86,8 +86,7 @@ def _trusted(path: Path) -> Any:
         with _silent():
             return torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise SourceError(f"{path} cannot be unpickled: {first}") from None
+        raise SourceError(f"{path} cannot be unpickled: {first_line(error)}.") from None
 
 
 def _resolved(name: str) -> Any:

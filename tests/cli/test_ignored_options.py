@@ -1,5 +1,6 @@
 """An option that nothing would come of is refused: exit code 2, one sentence, nothing written."""
 
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -73,6 +74,12 @@ def test_without_a_verification_in_python(here: Path) -> None:
             bnfold.fold("net.onnx", verify=False, **more)  # type: ignore[arg-type]
     result = bnfold.fold("net.onnx", verify=False, settings=Settings(), precision="fp16", more_shapes=[{}])
     assert result.report.half is not None
+
+
+def test_how_images_become_numbers_without_images_in_python(here: Path) -> None:
+    for command in (bnfold.fold, partial(bnfold.verify, candidate="net.onnx")):
+        with pytest.raises(UsageError, match="Without data there is no use for preprocess"):
+            command("net.onnx", preprocess=Preprocess())
 
 
 @pytest.mark.parametrize("option", ["--mean", "--std", "--size"])

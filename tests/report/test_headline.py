@@ -56,6 +56,15 @@ def test_the_worst_verdict_counts(data: dict[str, Any], key: str) -> None:
     assert verdict(data) == "different"
 
 
+@pytest.mark.parametrize("key", ["simplified", "half"])
+def test_a_judged_file_is_verified_though_the_step_before_it_was_not(data: dict[str, Any], key: str) -> None:
+    rounding = {"original": 2e-7, "folded": 3e-7, "by": "ONNX Runtime"}
+    judged = {"simplified": {"verdict": "equivalent", "rounding": rounding}, "half": {"holds": True, "outputs": []}}
+    data["verification"]["verdict"], data["proof"], data[key] = "not_run", None, judged[key]
+    assert badge(data) == "Equivalent"
+    assert "the folded model computes the same" in headline(data)
+
+
 def test_no_proof_no_claim(data: dict[str, Any]) -> None:
     data["proof"] = {"verdict": "not_proved"}
     assert not re.search("proved", headline(data))

@@ -1,5 +1,7 @@
 """A state dict and the name of its architecture: sizes are read from it, and what does not fit is said."""
 
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -20,6 +22,11 @@ class Plain(nn.Module):
 
 
 HERE = f"{__name__}:Plain"
+
+
+class Luckless(Plain):
+    def __init__(self):
+        raise ValueError("no luck.\nand more of it")
 
 
 def test_of_the_zoo_with_its_own_classes_and_channels():
@@ -60,11 +67,27 @@ def test_what_does_not_fit_is_listed():
         (f"{__name__}:Missing", "cannot be imported"),
         (f"{__name__}:HERE", "no callable"),
         ("builtins:dict", "gives a dict"),
+        (f"{__name__}:Luckless", r"Luckless cannot be built: no luck\.$"),
     ],
 )
 def test_names_that_are_none(name, says):
     with pytest.raises(UsageError, match=says):
         build(name, Plain().state_dict())
+
+
+@pytest.mark.parametrize("there_already", [False, True])
+def test_a_file_of_the_working_folder(there_already, tmp_path, monkeypatch):
+    folder, name = str(tmp_path), f"in_the_working_folder_{there_already}"
+    tmp_path.joinpath(f"{name}.py").write_text(f"from {__name__} import Plain as Net")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path, folder] if there_already else list(sys.path))
+    before = list(sys.path)
+    assert build(f"{name}:Net", Plain(num_classes=3).state_dict()).head.out_features == 3
+    assert sys.path == before
+
+
+def test_of_a_module_without_weights():
+    assert not build("torch.nn:ReLU", {}).training
 
 
 @pytest.mark.parametrize("name", ["timm:resnet18", "torchvision:resnet18"])

@@ -12,11 +12,11 @@ DEFAULT_LEVEL = "all"
 
 
 def verdict(data: Data) -> str:
-    """equivalent, different or not_run: of all that was judged, the worst."""
+    """equivalent, different or not_run: that of the file, unless a step before it failed."""
     judged = [data["verification"]["verdict"]]
     judged += [data["simplified"]["verdict"]] if "simplified" in data else []
     judged += ["equivalent" if data["half"]["holds"] else "different"] if "half" in data else []
-    return next((worst for worst in ("different", "not_run") if worst in judged), "equivalent")
+    return "different" if "different" in judged else str(judged[-1])
 
 
 def badge(data: Data) -> str:
