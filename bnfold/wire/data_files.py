@@ -52,6 +52,8 @@ def read_small(model: onnx.ModelProto, path: Path) -> None:
         for entry in _locations(tensor):  # onnx follows no link
             entry.value = str(data_file(path, entry.value).relative_to(folder))
         load_external_data_for_tensor(tensor, str(folder))
+        tensor.data_location = onnx.TensorProto.DEFAULT  # before 1.23, onnx does not say that the tensor has them now
+        del tensor.external_data[:]
 
 
 def _external(message: Any) -> Iterator[onnx.TensorProto]:

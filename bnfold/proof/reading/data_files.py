@@ -36,6 +36,8 @@ def whole(path: Path) -> ModelProto:
         except Exception as error:  # of many kinds, and so are the ways in which offset and length can be wrong
             why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise SourceError(f"The data of tensor {tensor.name!r} of {path} cannot be read: {why}.") from None
+        tensor.data_location = TensorProto.DEFAULT  # before 1.23, onnx does not say that the tensor has them now
+        del tensor.external_data[:]
     return model
 
 
