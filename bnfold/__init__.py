@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnfold.difference import diff as diff
+    from bnfold.inspection import inspect as inspect
     from bnfold.judge import verify as verify
     from bnfold.judge import verify_certificate as verify_certificate
     from bnfold.many import fold_many as fold_many
     from bnfold.measure import bench as bench
     from bnfold.pipeline import fold as fold
-    from bnfold.pipeline import inspect as inspect
     from bnfold.report.data import FoldResult as FoldResult
     from bnfold.sources.folded import load as load
     from bnfold.sources.raw_images import RawImages as RawImages
@@ -26,7 +26,7 @@ _HOMES = {
     "diff": "difference",
     "fold": "pipeline",
     "fold_many": "many",
-    "inspect": "pipeline",
+    "inspect": "inspection",
     "load": "sources.folded",
     "verify": "judge",
     "verify_certificate": "judge",

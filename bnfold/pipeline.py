@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from bnfold import proving, save, sources
 from bnfold.errors import UsageError, needing_torch
-from bnfold.folding import Folded, How, compute_constants, fold_file, in_memory
+from bnfold.folding import Folded, How, fold_file, in_memory
 from bnfold.measure import bench_fold
 from bnfold.objective import Objective, objective_of
 from bnfold.outgoing import stages
@@ -20,7 +20,7 @@ from bnfold.progress import Progress, silent
 from bnfold.proof.certificate import write as write_certificate
 from bnfold.proving import Shapes
 from bnfold.refusal import refuse
-from bnfold.report.data import FoldDiffersError, FoldReport, FoldResult
+from bnfold.report.data import FoldDiffersError, FoldResult
 from bnfold.reporting import report_of
 from bnfold.side_files import check_side_files, data_of
 from bnfold.sources import Reading
@@ -34,48 +34,6 @@ if TYPE_CHECKING:
     from bnfold.verification import Preprocess, Settings
 
 BENCH_SECONDS = 10.0
-
-
-def inspect(
-    source: Any,
-    *,
-    shapes: Shapes | None = None,
-    freeze_inputs: bool = False,
-    merge: bool = True,
-    objective: Objective | str = Objective.LATENCY,
-    images: RawImages | None = None,
-    arch: str | None = None,
-    trust: bool = False,
-) -> FoldReport:
-    """Say what `fold` would do, without writing or running anything.
-
-    Args:
-        source: a path to an .onnx file or PyTorch checkpoint, an ONNX model, or an `nn.Module`.
-        shapes: input shapes by name, batch first, where the source does not tell them.
-        freeze_inputs, merge, objective, images, arch, trust: as for `fold`.
-
-    Returns:
-        Counts and decisions as after a fold; its `verification` is `not_run`, for nothing was computed.
-
-    Raises:
-        SourceError, UsageError, MissingExtraError: as `fold`.
-
-    Examples:
-        >>> report = bnfold.inspect("model.onnx")
-        >>> report.affine
-        Counts(before=1, removed=1, after=0)
-        >>> [(each.node, each.removed, each.into) for each in report.decisions]
-        [('bn1', True, ('conv1',))]
-    """
-    how = How(freeze_inputs, merge, objective_of(objective))
-    with (
-        sources.opened(source, shapes, Reading(arch, trust)) as given,
-        taking(given, images) as opened,
-        at_fault(opened.path),
-    ):
-        sources.check_shapes(given)
-        folded = fold_file(opened.path, how, compute_constants)
-        return report_of(opened, folded, how, not_run("Nothing was written, so nothing was verified."))
 
 
 def fold(

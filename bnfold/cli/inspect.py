@@ -40,7 +40,7 @@ def inspect(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every operator.")] = False,
 ) -> None:
     """Say what would be folded and what would stay, and why; write and run nothing."""
-    from bnfold import pipeline
+    from bnfold import inspection
     from bnfold.cli.output import progress, show
     from bnfold.report import terminal
 
@@ -48,7 +48,7 @@ def inspect(
     with progress() as tell:
         tell("reading and solving")
         images = parse_images(normalize, input_layout, input_dtype)
-        report = pipeline.inspect(
+        report = inspection.inspect(
             source,
             shapes=parse_shapes(input_),
             freeze_inputs=freeze_inputs,

@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from bnfold.pipeline import fold, inspect
+from bnfold.inspection import inspect
+from bnfold.pipeline import fold
 from bnfold.proof.maps.affine import chain
 from bnfold.proof.reading.network import Network
 from bnfold.proof.reading.order import returned
