@@ -36,6 +36,16 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "as above."
     ),
     ("trains", "return not attributes.get('is_test')"): FALSY,
+    ("trains", "if node.version <= 14:"): (
+        "in operator set 14 a BatchNormalization has more than one output exactly where it trains."
+    ),
+    ("_normalization", "per_element = node.version <= 9 and attributes.get('spatial', 1) == 0"): (
+        "operator set 9 has no such attribute."
+    ),
+    ("limits", "ends = zip(given, (-np.inf, np.inf), strict=None)"): SAME_LENGTH,
+    ("batch_normalization", "units.gauges[y.name] = units.fresh(shape)"): (
+        "`free` says which unknowns are solved for first, which costs time, not removals."
+    ),
     ("_keep_units", "units.operands.pop(None, None)"): "units that no equation mentions settle as they were.",
     ("dropout", "training = node.parameter(2, 'XXtraining_modeXX')"): (
         "no operator set has an attribute of that name; it is an input."

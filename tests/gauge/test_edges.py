@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.gauge.contract import check
-from tests.networks import Net
+from tests.networks import Net, fold
 
 VALID = [0, 0, 0, 0]
 
@@ -45,6 +45,27 @@ def test_batches_of_an_unknown_number_joined_with_known_ones():
     net = Net(dynamic=True)
     x = net.node("Concat", net.conv(net.input(2, 3, 4, 4), 4), net.random.normal(size=(2, 4, 4, 4)), axis=0)
     assert check(net, [net.bn(x)]).kept == []
+
+
+def test_a_constant_beside_channels_has_units_of_every_element():
+    net = Net()
+    x = net.node("Concat", net.conv(net.input(1, 3, 4, 4), 4), net.random.normal(size=(1, 2, 4, 4)), axis=1)
+    assert check(net, [net.conv(net.bn(x), 2, pads=VALID)]).kept == []
+
+
+def test_a_normalization_of_single_numbers_has_one_channel():
+    net = Net()
+    parameters = [np.asarray([value]) for value in (2.0, 0.5, 0.25, 1.5)]
+    x = net.node("BatchNormalization", net.input(4), *parameters)
+    assert check(net, [net.node("Mul", x, 3.0, name="it")]).kept == ["batchnormalization0"]
+
+
+@pytest.mark.parametrize(("trains", "kept"), [(None, []), (False, []), (True, ["it"])])
+def test_a_dropout_is_passed_unless_it_trains(trains, kept):
+    net = Net()
+    setting = None if trains is None else np.asarray(trains)
+    x = net.node("Dropout", scaled(net, 1, 4, 3, 3), None, setting)
+    assert fold(net.model(net.conv(x, 2, pads=VALID))).kept == kept
 
 
 def test_units_of_every_sample_pass_a_pool():

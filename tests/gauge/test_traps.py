@@ -18,7 +18,14 @@ def parameters(channels: int = 4) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(
     ("opset", "outputs", "attributes"),
-    [(6, 1, {}), (8, 5, {}), (9, 5, {}), (13, 5, {}), (14, 3, {"training_mode": 1}), (15, 3, {"training_mode": 1})],
+    [
+        (6, 1, {}),
+        (8, 5, {}),
+        (9, 5, {}),
+        (13, 5, {}),
+        (14, 3, {"training_mode": 1}),
+        (15, 3, {"training_mode": 1}),
+    ],
 )
 def test_training_mode(opset, outputs, attributes):
     net = Net(opset=opset)
@@ -26,6 +33,15 @@ def test_training_mode(opset, outputs, attributes):
     result = net.node("BatchNormalization", x, *parameters(), outputs=outputs, name="it", **attributes)
     folded = fold(net.model(result if outputs == 1 else result[0]))
     assert folded.decision("it").reason.code is Code.TRAINING
+    assert initializers(folded.rounded) == initializers(folded.prepared)
+
+
+def test_a_constant_that_old_operator_sets_align_along_an_axis():
+    """Numpy would align the last axis, along which it fits as well."""
+    net = Net(opset=6)
+    x = net.node("Mul", net.conv(net.input(1, 3, 4, 4), 4), net.random.uniform(1.5, 3, 4), broadcast=1, axis=1)
+    folded = fold(net.model(x))
+    assert [node.op_type for node in folded.rounded.graph] == ["Conv", "Mul"]
     assert initializers(folded.rounded) == initializers(folded.prepared)
 
 

@@ -114,6 +114,13 @@ def test_a_matrix_on_the_left():
     assert ops(folded) == ["DequantizeLinear", "MatMul"]
 
 
+def test_one_scale_of_a_matrix_on_the_left_becomes_one_per_row():
+    net = QNet()
+    y = net.node("MatMul", net.dequantized((6, 5)), net.input(2, 5, 3))
+    folded = check(net, net.node("Mul", y, net.random.uniform(0.5, 2, (6, 1))))
+    assert ops(folded) == ["DequantizeLinear", "MatMul"]
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_blocks(axis: int):
     """A block is part of an input column or of an output row; units that do not vary in it go into its scale."""

@@ -45,10 +45,10 @@ def test_both_zeros_are_the_same_number() -> None:
 
 
 def test_numbers_that_are_not_finite_are_counted_as_places() -> None:
-    x = np.array([nan, inf, -inf, 1, nan, nan, 2], np.float32)
-    y = np.array([nan, inf, inf, nan, 4, 5, 2], np.float32)
+    x = np.array([nan, inf, -inf, 1, nan, nan, nan, 2], np.float32)
+    y = np.array([nan, inf, inf, nan, 4, 5, 6, 2], np.float32)
     found = measured(x, y)
-    assert found.not_finite == (5, 4, 4)
+    assert found.not_finite == (6, 4, 5)
     assert sum(found.ulp.values()) == 1
     assert found.worst.max_abs == inf
     assert found.to_json()["max_abs"] is None

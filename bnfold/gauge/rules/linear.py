@@ -162,7 +162,9 @@ def contracted_axis(node: Node, rank: int) -> int:
     if node.op == "Gemm":
         return 0 if node.attributes.get("transA", 0) else 1
     if node.op == "MatMul":
-        return rank - 2 if node.inputs[0] is not None and node.inputs[0].constant is not None else rank - 1
+        left = node.inputs[0]
+        assert left is not None
+        return rank - 1 if left.constant is None else rank - 2
     return 1
 
 

@@ -170,7 +170,7 @@ def depth_to_space(node: Node, units: Units) -> None:
     gauge = _channels(node, units)
     if gauge.size > 1:
         block = int(node.attributes["blocksize"]) ** 2
-        column_major = node.attributes.get("mode", "DCR") == "CRD"
+        column_major = node.attributes.get("mode") == "CRD"
         grouped = gauge.reshape((-1, block) if column_major else (block, -1))
         grouped = grouped.T if column_major else grouped
         interleaves = units.demand(node, "interleaves channels, which must share their units")
@@ -263,7 +263,7 @@ def _left_alone(node: Node, x: Tensor, y: Tensor, axis: int) -> bool:
         return False
     if node.attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         return False
-    factors = node.parameter(1 if node.op == "Upsample" or node.version < 11 else 2, "scales")
+    factors = node.parameter(1 if node.version < 11 else 2, "scales")
     if factors is None or not factors.size:
         return True
     axes = [int(a) % len(x.shape) for a in node.attributes.get("axes") or range(len(x.shape))]
