@@ -28,13 +28,6 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "classes are told apart, so each matches one at most, and the matches are as many along both axes."
     ),
     ("_agreement", "found = (best[0][:, :, None] == best[1][:, None, :]).any(-2)"): "as above.",
-    (
-        "batch_normalization",
-        "gamma, beta, mean, variance = (np.asarray(parameter, None) for parameter in parameters)",
-    ): ("spreads only enter a logarithm, of digits that a shift would cost; nothing is stored that comes from them."),
-    ("batch_normalization", "gamma, beta, mean, variance = (np.asarray(parameter) for parameter in parameters)"): (
-        "as above."
-    ),
     ("trains", "return not attributes.get('is_test')"): FALSY,
     ("trains", "if node.version <= 14:"): (
         "in operator set 14 a BatchNormalization has more than one output exactly where it trains."
@@ -46,14 +39,6 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
     ("batch_normalization", "units.gauges[y.name] = units.fresh(shape)"): (
         "`free` says which unknowns are solved for first, which costs time, not removals."
     ),
-    ("_keep_units", "units.operands.pop(None, None)"): "units that no equation mentions settle as they were.",
-    ("dropout", "training = node.parameter(2, 'XXtraining_modeXX')"): (
-        "no operator set has an attribute of that name; it is an input."
-    ),
-    (
-        "_every_output_sees_the_whole_kernel",
-        "if attributes.get('AUTO_PAD', 'NOTSET') != 'NOTSET' or attributes.get('output_shape'):",
-    ): "without pads the answer is yes only for a kernel of 1, whose outputs see all of it under every `auto_pad`.",
     ("average_pool", "kernel = node.attributes.get('kernel_shape', None)"): (
         "only global pools have no kernel, and these count no padding in."
     ),

@@ -40,6 +40,13 @@ def test_channels_reflected_at_one_end_or_both(ends):
     assert check(net, [net.conv(x, 2)]).kept == []
 
 
+@pytest.mark.parametrize("axis", [1, -3])
+def test_a_pad_along_the_axes_that_it_names(axis):
+    net = Net(opset=18)
+    x = net.node("Pad", scaled(net, 1, 4, 3, 3), [2, 1], None, [axis], mode="edge")
+    assert check(net, [net.conv(x, 2)]).kept == []
+
+
 def test_batches_of_an_unknown_number_joined_with_known_ones():
     """Both parts share their units, though the constant could have some of its own in every sample."""
     net = Net(dynamic=True)

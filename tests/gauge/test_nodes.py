@@ -61,6 +61,11 @@ def test_a_product_is_a_layer_only_of_what_changes_with_constants(inputs: tuple[
         multiply(node, Units(Network((node,), (X,), (Y,))))
 
 
+@pytest.mark.parametrize(("x", "y"), [(None, Y), (X, None), (Tensor("x"), Y), (FOUR, Y)])
+def test_what_moves_nothing_known_to_anything_known_is_opaque(x: Tensor | None, y: Tensor | None) -> None:
+    assert read(Network((Node("it", "Identity", (x,), (y,)),), (X,), (Y,))).opaque == {"it"}
+
+
 def test_the_statistics_of_a_normalization_lie_along_its_channels() -> None:
     node = norm("bn", "x", 0)
     units = read(Network((node,), (node.inputs[0],), node.outputs))  # type: ignore[arg-type]

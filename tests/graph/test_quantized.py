@@ -137,6 +137,13 @@ def test_blocks(axis: int):
     assert folded.kept == []
 
 
+def test_blocks_that_end_where_a_group_ends():
+    net = QNet()
+    weight = net.dequantized((6, 3, 1, 1), scale=(2, 3, 1, 1), axis=0, block_size=3)
+    x = net.node("Mul", net.input(1, 6, 3, 3), net.random.uniform(0.5, 2, (6, 1, 1)))
+    assert check(net, net.node("Conv", x, weight, group=2)).kept == []
+
+
 def test_blocks_that_do_not_divide_the_axis():
     net = QNet()
     weight = net.dequantized((7, 6), kind="int8", scale=(3, 6), axis=0, block_size=3)
